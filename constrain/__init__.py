@@ -1,0 +1,74 @@
+"""constrain: constrained decoding, exactly.
+
+A constraint (a regex, a list of choices, a JSON schema) is compiled into a lazy automaton over a model's vocabulary; every
+decoding step is masked so that only valid continuations remain. The public names; no logic lives here. `import
+constrain` imports neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from constrain.bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
+from constrain.errors import (
+    ConstrainError,
+    GrammarError,
+    LarkError,
+    LimitExceeded,
+    RegexError,
+    SchemaError,
+    UnsatisfiableError,
+    UnsupportedError,
+)
+from constrain.expr import Explanation, Expr
+from constrain.frontends.choice import choice
+from constrain.frontends.json_schema import SchemaReport, json_schema
+from constrain.frontends.regex import regex
+from constrain.limits import Limits
+from constrain.matcher import Constraint, Matcher, accept_tokens, compile, fill_next_token_bitmasks
+from constrain.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from constrain.extract import extract
+    from constrain.models.phi import Phi
+
+__all__ = [
+    "ConstrainError",
+    "Constraint",
+    "Explanation",
+    "Expr",
+    "GrammarError",
+    "LarkError",
+    "LimitExceeded",
+    "Limits",
+    "Matcher",
+    "Phi",
+    "RegexError",
+    "SchemaError",
+    "SchemaReport",
+    "UnsatisfiableError",
+    "UnsupportedError",
+    "Vocabulary",
+    "accept_tokens",
+    "allocate_token_bitmask",
+    "apply_token_bitmask_inplace",
+    "choice",
+    "compile",
+    "extract",
+    "fill_next_token_bitmasks",
+    "json_schema",
+    "regex",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # These two bring torch along; they are imported when first used.
+    if name == "Phi":
+        from constrain.models.phi import Phi
+
+        return Phi
+    if name == "extract":
+        from constrain.extract import extract
+
+        return extract
+    raise AttributeError(f"module 'constrain' has no attribute {name!r}")

@@ -1,0 +1,127 @@
+"""Floor 4: `compile`, the shareable `Constraint`, the `Matcher` of one request.
+
+A `Constraint` learns states and masks lazily, behind a lock, and may serve any number of threads; a `Matcher` belongs to
+one request. A token is accepted exactly where the mask allows it; what is refused leaves the matcher as it was.
+Laws held by tests/test_matcher.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from constrain import _native
+from constrain.errors import ConstrainError
+from constrain.expr import Expr
+from constrain.limits import Limits
+from constrain.vocabulary import Vocabulary
+
+__all__ = ["Constraint", "Matcher", "accept_tokens", "compile", "fill_next_token_bitmasks"]
+
+_STARTS = ("continue", "turn")
+
+
+class Constraint:
+    """An expression compiled for a vocabulary; made by `constrain.compile`, shareable between threads."""
+
+    def __init__(self, expr: Expr, vocabulary: Vocabulary, limits: Limits) -> None:
+        self.expr = expr
+        self.vocabulary = vocabulary
+        self.limits = limits
+        expr.set.set_limits(limits.max_memory_bytes, limits.max_steps, limits.max_search_states)
+        self._native = _native.Constraint(expr.set, expr.root, vocabulary.trie, limits.max_mask_bytes)
+
+    def matcher(self, start: str = "continue") -> Matcher:
+        """A fresh matcher.
+
+        `start="continue"`: the tokens spell the text, byte for byte. `start="turn"`: they stand at the start of a turn,
+        where SentencePiece vocabularies put one space before the text that is not part of it.
+        """
+        if start not in _STARTS:
+            raise ConstrainError(f"matcher: start is one of {', '.join(map(repr, _STARTS))}, given {start!r}")
+        matcher = Matcher(self._native, start == "turn")
+        matcher.constraint = self
+        return matcher
+
+    def memory_bytes(self) -> int:
+        """Bytes of expressions, transitions and masks held now."""
+        return int(self._native.memory_bytes())
+
+
+class Matcher(_native.Matcher):
+    """The cursor of one request.
+
+    From the core: `fill_next_token_bitmask(bitmask, index=0)`, `accept_token(id) -> bool`, `accept_tokens(ids) -> int`
+    (how many were accepted), `accept_bytes(data) -> bool` (one entry for `rollback`), `rollback(n)`, `reset()`,
+    `is_accepting()` (the text may end here), `is_terminated()` (an end token was accepted), `is_token_allowed(id)`,
+    `allowed_tokens()`, `allowed_bytes()`, `forced_bytes()`, `num_accepted`. After an end token only end tokens are
+    allowed. An id outside `0 .. size - 1` raises `ConstrainError`.
+
+    >>> import constrain
+    >>> vocabulary = constrain.Vocabulary([b"a", b"b", b"ab", None], end_ids=[3])
+    >>> matcher = constrain.compile(constrain.regex("ab"), vocabulary).matcher()
+    >>> matcher.allowed_tokens(), matcher.forced_bytes()
+    ([0, 2], b'ab')
+    >>> matcher.accept_token(2), matcher.is_accepting(), matcher.allowed_tokens()
+    (True, True, [3])
+    """
+
+    constraint: Constraint
+
+    def fork(self) -> Matcher:
+        """An independent copy, its history included."""
+        twin = Matcher(self)
+        twin.constraint = self.constraint
+        return twin
+
+    def forced_tokens(self) -> list[int]:
+        """The tokens of the forced text, as the vocabulary's own tokenizer would split it.
+
+        The last token is kept back where a longer token could still swallow the border.
+        """
+        forced = self.forced_bytes()
+        if not forced:
+            return []
+        ids = self.constraint.vocabulary.encode_forced(forced)
+        return self._without_open_border(ids, forced)
+
+    def _without_open_border(self, ids: list[int], forced: bytes) -> list[int]:
+        tokens = self.constraint.vocabulary.tokens
+        probe = self.fork()
+        states_may_go_on = probe.accept_bytes(forced) and bool(probe.allowed_bytes())
+        if not states_may_go_on:
+            return ids
+        while ids and self.constraint.vocabulary.is_proper_prefix_of_a_token(tokens[ids[-1]] or b""):
+            ids = ids[:-1]
+        return ids
+
+
+def compile(expr: Expr | str, vocabulary: Vocabulary, limits: Limits | None = None) -> Constraint:
+    """Binds an expression to a vocabulary.
+
+    Cheap: states and masks are found when a matcher first needs them. Raises `UnsatisfiableError` where no text (or no
+    sequence of tokens) satisfies the expression, `ConstrainError` for left recursion and the like.
+    """
+    if isinstance(expr, str):
+        expr_set = _native.ExprSet()
+        expr = Expr(expr_set, expr_set.literal(expr.encode()))
+    if not isinstance(expr, Expr):
+        raise ConstrainError(f"compile: an Expr is needed, given {type(expr).__name__}")
+    if not isinstance(vocabulary, Vocabulary):
+        raise ConstrainError(f"compile: a Vocabulary is needed, given {type(vocabulary).__name__}")
+    return Constraint(expr, vocabulary, limits or Limits())
+
+
+def fill_next_token_bitmasks(matchers: Sequence[Matcher | None], bitmask: Any) -> None:
+    """Fills row i of `bitmask` from `matchers[i]`, without the GIL; where it is None the row becomes all ones."""
+    _native.fill_next_token_bitmasks(list(matchers), bitmask)
+    for i, matcher in enumerate(matchers):
+        if matcher is None:
+            bitmask[i] = -1
+
+
+def accept_tokens(matchers: Sequence[Matcher | None], token_ids: Sequence[int] | np.ndarray) -> list[bool]:
+    """Feeds `token_ids[i]` to `matchers[i]`, without the GIL; says for each whether it was accepted (None: True)."""
+    return list(_native.accept_tokens(list(matchers), [int(t) for t in token_ids]))

@@ -1,0 +1,362 @@
+// The only file that includes nanobind. It converts and locks; it decides nothing.
+//
+// Ids, bytes and writable C-contiguous int32 arrays cross this boundary, nothing else. The three errors of the core
+// become Python exceptions here, once.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <limits>
+
+#include "constraint.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace constrain {
+namespace {
+
+using Lock = std::lock_guard<std::recursive_mutex>;
+using Ids = std::vector<ExprId>;
+using BitmaskArray = nb::ndarray<int32_t, nb::c_contig, nb::device::cpu>;
+
+nb::bytes ToBytes(const std::string& s) { return nb::bytes(s.data(), s.size()); }
+std::string_view View(const nb::bytes& b) { return {static_cast<const char*>(b.data()), b.size()}; }
+
+// Runs f on a locked set with fresh fuel, after checking the ids that came from outside.
+template <typename F>
+auto Locked(ExprSet& set, std::initializer_list<ExprId> ids, F f) {
+  Lock lock(set.mutex());
+  for (ExprId e : ids) set.CheckId(e);
+  set.Refuel();
+  return f();
+}
+
+template <typename F>
+auto LockedAll(ExprSet& set, const Ids& ids, F f) {
+  Lock lock(set.mutex());
+  for (ExprId e : ids) set.CheckId(e);
+  set.Refuel();
+  return f();
+}
+
+uint32_t ToMax(int64_t max) {
+  if (max < 0) return kInfinite;
+  if (max >= kInfinite) throw LimitError("max_repeat", static_cast<uint64_t>(max), (1u << 30) - 1);
+  return static_cast<uint32_t>(max);
+}
+
+uint32_t ToMin(int64_t min) {
+  if (min < 0) throw ExpressionError("a least count below zero");
+  return ToMax(min);
+}
+
+// A matcher remembers the last bitmask it was given, so that a step pays for no conversion.
+struct BoundMatcher : Matcher {
+  BoundMatcher(std::shared_ptr<Constraint> c, bool is_turn) : Matcher(std::move(c), is_turn) {}
+  BoundMatcher(const BoundMatcher& other) : Matcher(other) {}
+  PyObject* bound = nullptr;
+  nb::object keep;
+  BitmaskArray array;
+};
+
+uint32_t* RowOf(const BitmaskArray& array, int64_t index, const TokenTrie& trie) {
+  const size_t words = trie.num_words();
+  const size_t ndim = array.ndim();
+  if (ndim < 1 || ndim > 2 || array.shape(ndim - 1) != words)
+    throw ExpressionError("bitmask: the last dimension must have " + std::to_string(words) + " int32 words");
+  const int64_t rows = ndim == 2 ? static_cast<int64_t>(array.shape(0)) : 1;
+  if (index < 0 || index >= rows)
+    throw ExpressionError("bitmask: row " + std::to_string(index) + " is outside its " + std::to_string(rows) + " rows");
+  return reinterpret_cast<uint32_t*>(array.data()) + static_cast<size_t>(index) * words;
+}
+
+BitmaskArray ToArray(nb::handle bitmask) {
+  BitmaskArray array;
+  if (!nb::try_cast<BitmaskArray>(bitmask, array))
+    throw ExpressionError("bitmask: a writable C-contiguous int32 array on the CPU is needed");
+  return array;
+}
+
+template <typename T>
+void MaskRow(T* logits, int64_t stride, const uint32_t* words, size_t width, T minus_infinity) {
+  for (size_t w = 0; w * 32 < width; ++w) {
+    uint32_t blocked = ~words[w];
+    if (blocked == 0) continue;
+    const size_t base = w * 32;
+    if (base + 32 > width) blocked &= (1u << (width - base)) - 1;
+    if (blocked == 0xFFFFFFFF && stride == 1) {
+      for (int i = 0; i < 32; ++i) logits[base + i] = minus_infinity;
+      continue;
+    }
+    for (; blocked; blocked &= blocked - 1)
+      logits[(base + static_cast<size_t>(__builtin_ctz(blocked))) * stride] = minus_infinity;
+  }
+}
+
+void ApplyBitmask(nb::ndarray<nb::device::cpu> logits, BitmaskArray bitmask) {
+  const size_t ndim = logits.ndim();
+  if (ndim < 1 || ndim > 2 || bitmask.ndim() != ndim) throw ExpressionError("logits and bitmask: both need one dimension, or both two");
+  const size_t rows = ndim == 2 ? logits.shape(0) : 1, width = logits.shape(ndim - 1), words = bitmask.shape(ndim - 1);
+  if (ndim == 2 && bitmask.shape(0) != rows)
+    throw ExpressionError("logits have " + std::to_string(rows) + " rows, the bitmask " + std::to_string(bitmask.shape(0)));
+  if (words != (width + 31) / 32)
+    throw ExpressionError("logits are " + std::to_string(width) + " wide, which needs " + std::to_string((width + 31) / 32) +
+                          " words; the bitmask has " + std::to_string(words) + ": the vocabulary does not fit the logits");
+  const int64_t row_stride = ndim == 2 ? logits.stride(0) : 0, stride = logits.stride(ndim - 1);
+  const auto type = logits.dtype();
+  const uint32_t* mask = reinterpret_cast<const uint32_t*>(bitmask.data());
+  auto run = [&](auto* data, auto minus_infinity) {
+    nb::gil_scoped_release release;
+    for (size_t r = 0; r < rows; ++r)
+      MaskRow(data + static_cast<int64_t>(r) * row_stride, stride, mask + r * words, width, minus_infinity);
+  };
+  const auto code = static_cast<nb::dlpack::dtype_code>(type.code);
+  if (type == nb::dtype<float>()) run(static_cast<float*>(logits.data()), -std::numeric_limits<float>::infinity());
+  else if (type == nb::dtype<double>()) run(static_cast<double*>(logits.data()), -std::numeric_limits<double>::infinity());
+  else if (code == nb::dlpack::dtype_code::Float && type.bits == 16) run(static_cast<uint16_t*>(logits.data()), static_cast<uint16_t>(0xFC00));
+  else if (code == nb::dlpack::dtype_code::Bfloat && type.bits == 16) run(static_cast<uint16_t*>(logits.data()), static_cast<uint16_t>(0xFF80));
+  else throw ExpressionError("logits: float64, float32, float16 or bfloat16 is needed");
+}
+
+void BindExprSet(nb::module_& m) {
+  nb::class_<ExprSet> c(m, "ExprSet", "An arena of interned expressions; an expression is an int in it.");
+  c.attr("NO_MATCH") = kNoMatch;
+  c.attr("EMPTY_STRING") = kEmptyString;
+  c.attr("ANYTHING") = kAnything;
+  c.def(nb::init<>())
+      .def("clone", [](ExprSet& s) { Lock lock(s.mutex()); return std::make_shared<ExprSet>(s); })
+      .def("byte_set", [](ExprSet& s, const nb::bytes& members) {
+        ByteSet set;
+        for (char b : View(members)) set.Add(static_cast<uint8_t>(b));
+        return Locked(s, {}, [&] { return s.MakeByteSet(set); });
+      }, "members"_a)
+      .def("byte_range", [](ExprSet& s, int low, int high) {
+        if (low < 0 || high > 255) throw ExpressionError("byte_range: bounds are 0..255");
+        return Locked(s, {}, [&] { return s.MakeByteSet(ByteSet::Range(low, high)); });
+      }, "low"_a, "high"_a)
+      .def("literal", [](ExprSet& s, const nb::bytes& text) { return Locked(s, {}, [&] { return s.MakeLiteral(View(text)); }); }, "text"_a)
+      .def("concat", [](ExprSet& s, const Ids& parts) { return LockedAll(s, parts, [&] { return s.MakeConcat(parts); }); }, "parts"_a)
+      .def("union", [](ExprSet& s, const Ids& parts) { return LockedAll(s, parts, [&] { return s.MakeOr(parts); }); }, "parts"_a)
+      .def("intersection", [](ExprSet& s, const Ids& parts) {
+        return LockedAll(s, parts, [&] { return s.MakeAnd(parts); });
+      }, "parts"_a)
+      .def("complement", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.MakeNot(e); }); }, "e"_a)
+      .def("repeat", [](ExprSet& s, ExprId e, int64_t min, int64_t max) {
+        return Locked(s, {e}, [&] { return s.MakeRepeat(e, ToMin(min), ToMax(max)); });
+      }, "e"_a, "min"_a, "max"_a)
+      .def("lexeme", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.MakeLexeme(e); }); }, "e"_a)
+      .def("body", [](ExprSet& s, ExprId e, const std::string& label) {
+        return Locked(s, {e}, [&] { return s.MakeBody(e, label); });
+      }, "e"_a, "label"_a = "")
+      .def("rule", [](ExprSet& s, const std::string& name) { return Locked(s, {}, [&] { return s.MakeRule(name); }); }, "name"_a)
+      .def("define", [](ExprSet& s, ExprId rule, ExprId body) {
+        Locked(s, {rule, body}, [&] { s.DefineRule(rule, body); return 0; });
+      }, "rule"_a, "body"_a)
+      .def("members", [](ExprSet& s, ExprId separator, const std::vector<std::tuple<ExprId, int64_t, int64_t>>& entries) {
+        std::vector<Entry> list;
+        for (const auto& [item, min, max] : entries) {
+          s.CheckId(item);
+          list.push_back({item, ToMin(min), ToMax(max)});
+        }
+        return Locked(s, {separator}, [&] { return s.MakeMembers(separator, std::move(list)); });
+      }, "separator"_a, "entries"_a)
+      .def("literals", [](ExprSet& s, const nb::list& texts) {
+        std::vector<std::string_view> views;
+        views.reserve(texts.size());
+        for (nb::handle text : texts) {
+          char* data;
+          Py_ssize_t size;
+          if (PyBytes_AsStringAndSize(text.ptr(), &data, &size)) throw nb::python_error();
+          views.emplace_back(data, static_cast<size_t>(size));
+        }
+        std::shared_ptr<const Table> table;
+        {
+          nb::gil_scoped_release release;
+          table = TableOfLiterals(std::move(views));
+        }
+        return Locked(s, {}, [&] { return s.MakeTable(std::move(table)); });
+      }, "texts"_a)
+      .def("table", [](ExprSet& s, uint32_t num_states, uint32_t start, const std::vector<uint32_t>& accepting,
+                       const std::vector<std::tuple<uint32_t, uint8_t, uint32_t>>& moves) {
+        std::vector<Move> list;
+        for (const auto& [state, byte, target] : moves) list.push_back({state, byte, target});
+        return Locked(s, {}, [&] { return s.MakeTable(TableOfMoves(num_states, start, accepting, std::move(list))); });
+      }, "num_states"_a, "start"_a, "accepting"_a, "moves"_a)
+      .def("copy_from", [](ExprSet& s, ExprSet& other, ExprId e) {
+        if (&s == &other) return e;
+        std::scoped_lock lock(s.mutex(), other.mutex());
+        return s.CopyFrom(other, e);
+      }, "other"_a, "e"_a)
+      .def("nullable", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.IsNullable(e); }); }, "e"_a)
+      .def("derivative", [](ExprSet& s, ExprId e, uint8_t byte) {
+        return Locked(s, {e}, [&] { return s.Derivative(e, byte); });
+      }, "e"_a, "byte"_a)
+      .def("step", [](ExprSet& s, ExprId e, uint8_t byte) {
+        return Locked(s, {e}, [&] { s.Seal(); return s.Step(e, byte); });
+      }, "e"_a, "byte"_a)
+      .def("advance", [](ExprSet& s, ExprId e, const nb::bytes& text) {
+        return Locked(s, {e}, [&] {
+          s.Seal();
+          size_t i = 0;
+          const std::string_view view = View(text);
+          for (; i < view.size(); ++i) {
+            if ((i & 1023) == 0) s.Refuel();
+            const ExprId next = s.Step(e, static_cast<uint8_t>(view[i]));
+            if (next == kNoMatch) break;
+            e = next;
+          }
+          return std::make_pair(e, i);
+        });
+      }, "e"_a, "text"_a, "The state after the longest prefix of text that is not dead, and that prefix's length.")
+      .def("live_bytes", [](ExprSet& s, ExprId e) {
+        return Locked(s, {e}, [&] {
+          s.Seal();
+          std::string out;
+          for (int b = 0; b < 256; ++b)
+            if (s.Step(e, static_cast<uint8_t>(b)) != kNoMatch) out += static_cast<char>(b);
+          return ToBytes(out);
+        });
+      }, "e"_a)
+      .def("is_empty", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { s.Seal(); return !s.IsAlive(e); }); }, "e"_a)
+      .def("min_length", [](ExprSet& s, ExprId e) {
+        return Locked(s, {e}, [&] { const uint32_t n = s.MinLength(e); return n == kInfinite ? int64_t{-1} : int64_t{n}; });
+      }, "e"_a)
+      .def("matches", [](ExprSet& s, ExprId e, const nb::bytes& text) {
+        return Locked(s, {e}, [&] {
+          s.Seal();
+          const std::string_view view = View(text);
+          for (size_t i = 0; i < view.size(); ++i) {
+            if ((i & 1023) == 0) s.Refuel();
+            e = s.Step(e, static_cast<uint8_t>(view[i]));
+            if (e == kNoMatch) return false;
+          }
+          return s.IsNullable(e);
+        });
+      }, "e"_a, "text"_a)
+      .def("to_string", [](ExprSet& s, ExprId e, size_t max_length) {
+        return Locked(s, {e}, [&] { return s.ToString(e, max_length); });
+      }, "e"_a, "max_length"_a = 200)
+      .def("labels", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.Labels(e); }); }, "e"_a)
+      .def("size", [](ExprSet& s) { return s.num_nodes(); })
+      .def("memory_bytes", [](ExprSet& s) { return s.MemoryBytes(); })
+      .def("num_unproven", [](ExprSet& s) { return s.num_unproven(); })
+      .def("set_limits", [](ExprSet& s, uint64_t max_memory_bytes, uint64_t max_steps, uint32_t max_search_states) {
+        Lock lock(s.mutex());
+        s.SetLimits(max_memory_bytes, max_steps, max_search_states);
+      }, "max_memory_bytes"_a, "max_steps"_a, "max_search_states"_a)
+      .def("cancel", [](ExprSet& s, bool on) { s.Cancel(on); }, "on"_a = true);
+}
+
+void BindTokenTrie(nb::module_& m) {
+  nb::class_<TokenTrie>(m, "TokenTrie", "The prefix tree of a vocabulary's token bytes.")
+      .def("__init__", [](TokenTrie* t, const nb::list& tokens, std::vector<uint32_t> end_ids, uint32_t size, const std::vector<uint32_t>& excluded) {
+        std::vector<std::optional<std::string>> list;
+        list.reserve(tokens.size());
+        for (nb::handle token : tokens) {
+          if (token.is_none()) {
+            list.emplace_back();
+            continue;
+          }
+          char* data;
+          Py_ssize_t length;
+          if (PyBytes_AsStringAndSize(token.ptr(), &data, &length)) throw nb::python_error();
+          list.emplace_back(std::string(data, static_cast<size_t>(length)));
+        }
+        new (t) TokenTrie(list, std::move(end_ids), size, excluded);
+      }, "tokens"_a, "end_ids"_a, "size"_a, "excluded"_a = std::vector<uint32_t>())
+      .def_prop_ro("size", &TokenTrie::size)
+      .def_prop_ro("num_nodes", [](const TokenTrie& t) { return t.nodes().size(); })
+      .def_prop_ro("spells_every_byte", &TokenTrie::spells_every_byte)
+      .def("longest_matches", [](const TokenTrie& t, const nb::bytes& text) { return t.LongestMatches(View(text)); }, "text"_a);
+}
+
+void BindConstraint(nb::module_& m) {
+  nb::class_<Constraint>(m, "Constraint", "An expression over a vocabulary, with the masks found so far.")
+      .def(nb::init<std::shared_ptr<ExprSet>, ExprId, std::shared_ptr<TokenTrie>, size_t>(), "set"_a, "root"_a, "trie"_a, "max_mask_bytes"_a)
+      .def("memory_bytes", [](Constraint& c) { Lock lock(c.set().mutex()); return c.MemoryBytes() + c.set().MemoryBytes(); });
+
+  nb::class_<BoundMatcher>(m, "Matcher", "The cursor of one request through a constraint.")
+      .def(nb::init<std::shared_ptr<Constraint>, bool>(), "constraint"_a, "is_turn"_a)
+      .def(nb::init<const BoundMatcher&>(), "other"_a)
+      .def("fill_next_token_bitmask", [](BoundMatcher& t, nb::handle bitmask, int64_t index) {
+        if (bitmask.ptr() != t.bound) {
+          t.array = ToArray(bitmask);
+          t.keep = nb::borrow(bitmask);
+          t.bound = bitmask.ptr();
+        }
+        t.FillMask(RowOf(t.array, index, t.constraint()->trie()));
+      }, "bitmask"_a, "index"_a = 0)
+      .def("is_token_allowed", &Matcher::IsTokenAllowed, "token_id"_a)
+      .def("accept_token", &Matcher::AcceptToken, "token_id"_a)
+      .def("accept_tokens", [](Matcher& t, const std::vector<int64_t>& ids) {
+        size_t n = 0;
+        while (n < ids.size() && t.AcceptToken(ids[n])) ++n;
+        return n;
+      }, "token_ids"_a)
+      .def("accept_bytes", [](Matcher& t, const nb::bytes& text) { return t.AcceptBytes(View(text)); }, "text"_a)
+      .def("rollback", [](Matcher& t, int64_t n) {
+        if (n < 0) throw ExpressionError("rollback by a negative count");
+        t.Rollback(static_cast<size_t>(n));
+      }, "n"_a)
+      .def("reset", &Matcher::Reset)
+      .def("is_accepting", &Matcher::IsAccepting)
+      .def("is_terminated", &Matcher::IsTerminated)
+      .def_prop_ro("num_accepted", &Matcher::num_accepted)
+      .def("forced_bytes", [](const Matcher& t, size_t max_length) { return ToBytes(t.ForcedBytes(max_length)); }, "max_length"_a = 4096)
+      .def("allowed_tokens", &Matcher::AllowedTokens)
+      .def("allowed_bytes", [](const Matcher& t) { return ToBytes(t.AllowedBytes()); })
+      .def("describe", &Matcher::Describe, "max_length"_a = 200)
+      .def("labels", &Matcher::Labels);
+
+  m.def("fill_next_token_bitmasks", [](const std::vector<BoundMatcher*>& matchers, nb::handle bitmask) {
+    BitmaskArray array = ToArray(bitmask);
+    std::vector<uint32_t*> rows;
+    for (size_t i = 0; i < matchers.size(); ++i)
+      rows.push_back(matchers[i] ? RowOf(array, static_cast<int64_t>(i), matchers[i]->constraint()->trie()) : nullptr);
+    nb::gil_scoped_release release;
+    for (size_t i = 0; i < matchers.size(); ++i)
+      if (matchers[i]) matchers[i]->FillMask(rows[i]);
+  }, "matchers"_a, "bitmask"_a);
+  m.def("accept_tokens", [](const std::vector<BoundMatcher*>& matchers, const std::vector<int64_t>& ids) {
+    if (matchers.size() != ids.size()) throw ExpressionError("accept_tokens: as many token ids as matchers are needed");
+    std::vector<bool> accepted(ids.size(), true);
+    nb::gil_scoped_release release;
+    for (size_t i = 0; i < ids.size(); ++i)
+      if (matchers[i]) accepted[i] = matchers[i]->AcceptToken(ids[i]);
+    return accepted;
+  }, "matchers"_a, "token_ids"_a);
+  m.def("apply_token_bitmask", &ApplyBitmask, "logits"_a, "bitmask"_a);
+}
+
+void MapErrors() {
+  nb::register_exception_translator([](const std::exception_ptr& p, void*) {
+    try {
+      std::rethrow_exception(p);
+    } catch (const LimitError& e) {
+      nb::object type = nb::module_::import_("constrain.errors").attr("LimitExceeded");
+      nb::object given = e.given ? nb::cast(e.given) : nb::none();
+      PyErr_SetObject(type.ptr(), type(e.limit, given, e.allowed).ptr());
+    } catch (const EmptyError& e) {
+      PyErr_SetString(nb::module_::import_("constrain.errors").attr("UnsatisfiableError").ptr(), e.what());
+    } catch (const ExpressionError& e) {
+      PyErr_SetString(nb::module_::import_("constrain.errors").attr("ConstrainError").ptr(), e.what());
+    }
+  });
+}
+
+}  // namespace
+}  // namespace constrain
+
+NB_MODULE(_native, m) {
+  m.doc() = "The core: expressions, derivatives, tries, masks, matchers.";
+  constrain::MapErrors();
+  constrain::BindExprSet(m);
+  constrain::BindTokenTrie(m);
+  constrain::BindConstraint(m);
+}

@@ -1,0 +1,233 @@
+#include "constraint.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace constrain {
+
+using Lock = std::lock_guard<std::recursive_mutex>;
+
+Constraint::Constraint(std::shared_ptr<ExprSet> set, ExprId root, std::shared_ptr<TokenTrie> trie, size_t max_mask_bytes)
+    : set_(std::move(set)), trie_(std::move(trie)), root_(root), builder_(set_.get(), trie_.get()),
+      max_mask_words_(max_mask_bytes / 4) {
+  Lock lock(set_->mutex());
+  set_->CheckId(root);
+  set_->Refuel();
+  set_->Seal();
+  if (!set_->IsAlive(root)) throw EmptyError("no text satisfies the constraint");
+  if (trie_->end_ids().empty()) throw ExpressionError("vocabulary: no end-of-text token, so no text could ever end");
+  if (trie_->spells_every_byte()) return;
+  std::vector<std::string_view> tokens;
+  for (uint32_t id = 0; id < trie_->size(); ++id)
+    if (trie_->IsText(id)) tokens.push_back(trie_->bytes(id));
+  closure_ = set_->MakeRepeat(set_->MakeTable(TableOfLiterals(std::move(tokens))), 0, kInfinite);
+  if (!set_->IsAlive(set_->MakeAnd({root, closure_}))) ThrowUnspellable();
+}
+
+void Constraint::ThrowUnspellable() {
+  // The nearest byte that the constraint needs and no token holds.
+  ByteSet spelled;
+  for (const TrieNode& n : trie_->nodes())
+    if (n.depth) spelled.Add(n.byte);
+  std::vector<std::pair<ExprId, std::string>> queue{{root_, ""}};
+  std::unordered_set<ExprId> seen{root_};
+  for (size_t head = 0; head < queue.size() && head < 10000; ++head) {
+    const auto [state, text] = queue[head];
+    for (int b = 0; b < 256; ++b) {
+      const ExprId next = set_->Step(state, static_cast<uint8_t>(b));
+      if (next == kNoMatch) continue;
+      if (!spelled.Has(static_cast<uint8_t>(b))) {
+        static const char* kHex = "0123456789abcdef";
+        throw EmptyError(std::string("vocabulary: no token spells byte 0x") + kHex[b >> 4] + kHex[b & 15] +
+                         ", which the constraint needs at byte offset " + std::to_string(text.size()));
+      }
+      if (seen.insert(next).second) queue.emplace_back(next, text + static_cast<char>(b));
+    }
+  }
+  throw EmptyError("vocabulary: no sequence of tokens spells a text of the constraint");
+}
+
+ExprId Constraint::TurnRoot() {
+  Lock lock(set_->mutex());
+  if (turn_root_ != kNoMatch) return turn_root_;
+  ByteSet space;
+  space.Add(' ');
+  const ExprId prefix = set_->MakeByteSet(space);
+  const ExprId no_space = set_->MakeNot(set_->MakeConcat(prefix, kAnything));
+  return turn_root_ = set_->MakeOr({set_->MakeConcat(prefix, root_), set_->MakeAnd({root_, no_space})});
+}
+
+bool Constraint::IsTokenAllowed(ExprId state, uint32_t token, ExprId* after) {
+  for (char b : trie_->bytes(token)) {
+    state = set_->Step(state, static_cast<uint8_t>(b));
+    if (state == kNoMatch) return false;
+  }
+  *after = state;
+  return closure_ == kAnything || set_->IsAlive(set_->MakeAnd({state, closure_}));
+}
+
+void Constraint::FillMask(ExprId state, uint32_t* row) {
+  const uint32_t known = state < mask_of_.size() ? mask_of_[state] : 0;
+  const Ref ref = refs_[known ? known : ComputeMask(state)];
+  const uint32_t* data = pool_.data() + ref.offset;
+  if (ref.count == kDense) {
+    std::memcpy(row, data, trie_->num_words() * 4);
+  } else {
+    std::memset(row, 0, trie_->num_words() * 4);
+    for (uint32_t i = 0; i < ref.count; ++i) row[data[i] >> 5] |= 1u << (data[i] & 31);
+  }
+  if (set_->node(state).nullable)
+    for (uint32_t id : trie_->end_ids()) row[id >> 5] |= 1u << (id & 31);
+}
+
+uint32_t Constraint::ComputeMask(ExprId state) {
+  set_->Refuel();
+  builder_.Build(state, closure_, &parts_);
+  if (pool_.size() > max_mask_words_) {  // the budget: forget all masks, they can be found again
+    mask_of_.clear();
+    refs_.resize(1);
+    pool_.clear();
+    dense_ids_.clear();
+  }
+  if (mask_of_.size() <= state) mask_of_.resize(std::max<size_t>(state + 1, mask_of_.size() * 2), 0);
+  const auto& data = parts_.is_dense ? parts_.words : parts_.ids;
+  const uint32_t index = static_cast<uint32_t>(refs_.size());
+  if (parts_.is_dense) {
+    Hasher h(0xDE45E);
+    h.Add(std::string_view(reinterpret_cast<const char*>(data.data()), data.size() * 4));
+    auto [it, fresh] = dense_ids_.try_emplace(h.Finish(), index);
+    if (!fresh) return mask_of_[state] = it->second;
+  }
+  refs_.push_back({static_cast<uint32_t>(pool_.size()), parts_.is_dense ? kDense : static_cast<uint32_t>(data.size())});
+  pool_.insert(pool_.end(), data.begin(), data.end());
+  return mask_of_[state] = index;
+}
+
+Matcher::Matcher(std::shared_ptr<Constraint> constraint, bool is_turn)
+    : constraint_(std::move(constraint)), start_(is_turn ? constraint_->TurnRoot() : constraint_->root()), state_(start_) {}
+
+void Matcher::CheckToken(int64_t token) const {
+  if (token < 0 || token >= constraint_->trie().size())
+    throw ExpressionError("token id " + std::to_string(token) + " is outside the vocabulary (0.." +
+                          std::to_string(constraint_->trie().size() - 1) + ")");
+}
+
+void Matcher::FillMask(uint32_t* row) const {
+  Lock lock(set().mutex());
+  if (state_ != kTerminated) return constraint_->FillMask(state_, row);
+  std::memset(row, 0, constraint_->trie().num_words() * 4);
+  for (uint32_t id : constraint_->trie().end_ids()) row[id >> 5] |= 1u << (id & 31);
+}
+
+bool Matcher::IsTokenAllowed(int64_t token) const {
+  Lock lock(set().mutex());
+  CheckToken(token);
+  const uint32_t id = static_cast<uint32_t>(token);
+  if (constraint_->trie().IsEnd(id)) return IsAccepting();
+  if (state_ == kTerminated || !constraint_->trie().IsText(id)) return false;
+  ExprId after;
+  set().Refuel();
+  return constraint_->IsTokenAllowed(state_, id, &after);
+}
+
+bool Matcher::AcceptToken(int64_t token) {
+  Lock lock(set().mutex());
+  CheckToken(token);
+  const uint32_t id = static_cast<uint32_t>(token);
+  ExprId after = kTerminated;
+  if (constraint_->trie().IsEnd(id)) {
+    if (!IsAccepting()) return false;
+  } else {
+    if (state_ == kTerminated || !constraint_->trie().IsText(id)) return false;
+    set().Refuel();
+    if (!constraint_->IsTokenAllowed(state_, id, &after)) return false;
+  }
+  history_.push_back(state_);
+  state_ = after;
+  return true;
+}
+
+bool Matcher::AcceptBytes(std::string_view text) {
+  Lock lock(set().mutex());
+  if (state_ == kTerminated) return text.empty();
+  ExprId state = state_;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((i & 1023) == 0) set().Refuel();
+    state = set().Step(state, static_cast<uint8_t>(text[i]));
+    if (state == kNoMatch) return false;
+  }
+  history_.push_back(state_);
+  state_ = state;
+  return true;
+}
+
+void Matcher::Rollback(size_t n) {
+  if (n > history_.size())
+    throw ExpressionError("rollback by " + std::to_string(n) + ", but only " + std::to_string(history_.size()) + " were accepted");
+  if (n == 0) return;
+  state_ = history_[history_.size() - n];
+  history_.resize(history_.size() - n);
+}
+
+void Matcher::Reset() {
+  history_.clear();
+  state_ = start_;
+}
+
+bool Matcher::IsAccepting() const { return state_ == kTerminated || set().node(state_).nullable; }
+
+std::string Matcher::ForcedBytes(size_t max_length) const {
+  Lock lock(set().mutex());
+  std::string forced;
+  if (state_ == kTerminated) return forced;
+  ExprSet& s = set();
+  s.Refuel();
+  for (ExprId state = state_; forced.size() < max_length && !s.node(state).nullable;) {
+    const uint32_t p = s.Classes(state);
+    ExprId only = kNoMatch;
+    uint8_t byte = 0;
+    bool is_forced = true;
+    for (uint32_t c = 0; is_forced && c < s.partitions().num_classes(p); ++c) {
+      const uint8_t representative = s.partitions().representative(p, c);
+      const ExprId next = s.Step(state, representative);
+      if (next == kNoMatch) continue;
+      is_forced = only == kNoMatch && s.partitions().class_size(p, c) == 1;
+      only = next;
+      byte = representative;
+    }
+    if (!is_forced || only == kNoMatch) break;
+    forced += static_cast<char>(byte);
+    state = only;
+  }
+  return forced;
+}
+
+std::vector<uint32_t> Matcher::AllowedTokens() const {
+  std::vector<uint32_t> row(constraint_->trie().num_words()), ids;
+  FillMask(row.data());
+  for (uint32_t id = 0; id < constraint_->trie().size(); ++id)
+    if (row[id >> 5] >> (id & 31) & 1) ids.push_back(id);
+  return ids;
+}
+
+std::string Matcher::Describe(size_t max_length) const {
+  Lock lock(set().mutex());
+  return state_ == kTerminated ? "the end" : set().ToString(state_, max_length);
+}
+
+std::vector<std::string> Matcher::Labels() const {
+  Lock lock(set().mutex());
+  return state_ == kTerminated ? std::vector<std::string>{} : set().Labels(state_);
+}
+
+std::string Matcher::AllowedBytes() const {
+  Lock lock(set().mutex());
+  std::string bytes;
+  if (state_ == kTerminated) return bytes;
+  set().Refuel();
+  for (int b = 0; b < 256; ++b)
+    if (set().Step(state_, static_cast<uint8_t>(b)) != kNoMatch) bytes += static_cast<char>(b);
+  return bytes;
+}
+
+}  // namespace constrain

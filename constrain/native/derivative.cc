@@ -1,0 +1,207 @@
+// Byte classes and derivatives, memoised in rows; the transitions that matchers take.
+//
+// The derivative of Concat(x, y) keeps y as it is, so a state's right spine is a parser's stack. Bodies, rules and
+// member lists are opened one layer at a time, on entry only (`Unfold`).
+#include "expr.h"
+
+namespace constrain {
+
+uint32_t ExprSet::Classes(ExprId e) {
+  if (states_[e].partition) return states_[e].partition;
+  std::vector<ExprId> todo{e};
+  while (!todo.empty()) {
+    ExprId blocked = kNoMatch;
+    if (ClassesAt(todo.back(), 0, &blocked)) todo.pop_back();
+    else todo.push_back(blocked);
+  }
+  return states_[e].partition;
+}
+
+uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
+  if (states_[e].partition) return states_[e].partition;
+  if (depth > kMaxDepth) return *blocked = e, 0;
+  uint32_t p = partitions_.Trivial();
+  auto refine = [&](ExprId x) {
+    const uint32_t q = ClassesAt(x, depth + 1, blocked);
+    if (q) p = partitions_.Refine(p, q);
+    return q != 0;
+  };
+  const Node n = nodes_[e];
+  switch (n.kind) {
+    case Kind::kNoMatch:
+    case Kind::kEmptyString: break;
+    case Kind::kByteSet: p = partitions_.OfByteSet(byte_set(e)); break;
+    case Kind::kConcat:
+      if (!refine(n.a) || (nodes_[n.a].nullable && !refine(n.b))) return 0;
+      break;
+    case Kind::kOr:
+    case Kind::kAnd:
+      for (uint32_t i = 0; i < n.b; ++i)
+        if (!refine(children_[n.a + i])) return 0;
+      break;
+    case Kind::kNot:
+    case Kind::kRepeat:
+    case Kind::kLexeme:
+    case Kind::kBody:
+      if (!refine(n.a)) return 0;
+      break;
+    case Kind::kRule:
+      if (!refine(rules_[n.a].body)) return 0;
+      break;
+    case Kind::kMembers:
+      if (!refine(ExpandMembers(e))) return 0;
+      break;
+    case Kind::kTable: {
+      const Table& t = *tables_[n.a];
+      std::array<uint8_t, 256> map{};
+      std::unordered_map<uint32_t, uint8_t> numbers;
+      for (uint32_t i = t.first_edge[n.b]; i < t.first_edge[n.b + 1]; ++i) {
+        // At most 255 numbers besides 0: with 256 edges the last may share its number only with the absent "dead".
+        auto [it, fresh] = numbers.try_emplace(t.edges[i].target, static_cast<uint8_t>(numbers.size() + 1));
+        map[t.edges[i].byte] = it->second;
+      }
+      p = partitions_.OfMap(map);
+      break;
+    }
+  }
+  states_[e].partition = p;
+  states_[e].row = static_cast<uint32_t>(rows_.size());
+  rows_.resize(rows_.size() + partitions_.num_classes(p), kUnknown);
+  return p;
+}
+
+void ExprSet::Burn() {
+  if (fuel_ == 0) throw LimitError("max_steps", 0, max_steps_);
+  --fuel_;
+  if (cancelled_.load(std::memory_order_relaxed)) throw LimitError("cancelled", 0, 0);
+}
+
+ExprId ExprSet::ExpandMembers(ExprId e) {
+  if (auto it = expanded_.find(e); it != expanded_.end()) return it->second;
+  const Node n = nodes_[e];
+  const ExprId separator = lists_[n.a].separator;
+  std::vector<ExprId> choices;
+  for (uint32_t j = n.b, count = n.c; j < lists_[n.a].entries.size(); ++j, count = 0) {
+    const Entry entry = lists_[n.a].entries[j];
+    choices.push_back(MakeConcat(entry.item, MakeMembersAt(n.a, j, count + 1, 1)));
+    if (count < entry.min) break;
+  }
+  ExprId result = MakeOr(std::move(choices));
+  if (n.d) result = MakeConcat(separator, result);
+  if (n.nullable) result = MakeOr({kEmptyString, result});
+  expanded_.emplace(e, result);
+  return result;
+}
+
+ExprId ExprSet::Unfold(ExprId head, ExprId tail) {
+  const Node n = nodes_[head];
+  switch (n.kind) {
+    case Kind::kBody: {
+      const Node x = nodes_[n.a];
+      if (x.kind == Kind::kConcat)
+        return MakeConcat(x.a, MakeConcat(MakeBody(x.b, std::string(labels_[n.b])), tail));
+      return MakeConcat(n.a, tail);
+    }
+    case Kind::kRule: return MakeConcat(rules_[n.a].body, tail);
+    case Kind::kMembers: return MakeConcat(ExpandMembers(head), tail);
+    case Kind::kLexeme: return MakeConcat(n.a, tail);
+    case Kind::kOr: {
+      std::vector<ExprId> parts;
+      for (uint32_t i = 0; i < n.b; ++i) parts.push_back(MakeConcat(children_[n.a + i], tail));
+      return MakeOr(std::move(parts));
+    }
+    case Kind::kRepeat: {
+      const ExprId rest = MakeRepeat(n.a, n.b ? n.b - 1 : 0, n.c == kInfinite ? kInfinite : n.c - 1);
+      const ExprId more = MakeConcat(n.a, MakeConcat(rest, tail));
+      return n.b == 0 ? MakeOr({more, tail}) : more;
+    }
+    default: return MakeConcat(head, tail);
+  }
+}
+
+ExprId ExprSet::Derivative(ExprId e, uint8_t byte) {
+  Seal();
+  std::vector<uint64_t> todo{static_cast<uint64_t>(e) << 8 | byte};
+  ExprId d = kNoMatch;
+  while (!todo.empty()) {
+    uint64_t blocked = 0;
+    d = DeriveAt(static_cast<ExprId>(todo.back() >> 8), static_cast<uint8_t>(todo.back()), 0, &blocked);
+    if (d == kPending) todo.push_back(blocked);
+    else todo.pop_back();
+  }
+  return d;
+}
+
+ExprId ExprSet::DeriveAt(ExprId e, uint8_t byte, int depth, uint64_t* blocked) {
+  if (!states_[e].row) Classes(e);
+  const uint32_t known = Slot(e, byte);
+  if (known != kUnknown) return known & ~kUnchecked;
+  if (depth > kMaxDepth) return *blocked = static_cast<uint64_t>(e) << 8 | byte, kPending;
+  Burn();
+  const ExprId d = ComputeDerivative(e, byte, depth + 1, blocked);
+  if (d == kPending) return d;
+  const Node& n = nodes_[d];
+  Slot(e, byte) = !n.productive ? kNoMatch : n.needs_search ? d | kUnchecked : d;
+  return n.productive ? d : kNoMatch;
+}
+
+ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* blocked) {
+  const Node n = nodes_[e];
+  switch (n.kind) {
+    case Kind::kNoMatch:
+    case Kind::kEmptyString: return kNoMatch;
+    case Kind::kByteSet: return byte_set(e).Has(byte) ? kEmptyString : kNoMatch;
+    case Kind::kConcat: {
+      const Kind head = nodes_[n.a].kind;
+      if (head == Kind::kBody || head == Kind::kRule || head == Kind::kMembers)
+        return DeriveAt(Unfold(n.a, n.b), byte, depth, blocked);
+      const ExprId x = DeriveAt(n.a, byte, depth, blocked);
+      if (x == kPending) return x;
+      const ExprId first = MakeConcat(x, n.b);
+      if (!nodes_[n.a].nullable) return first;
+      const ExprId y = DeriveAt(n.b, byte, depth, blocked);
+      return y == kPending ? y : MakeOr({first, y});
+    }
+    case Kind::kOr:
+    case Kind::kAnd: {
+      std::vector<ExprId> parts(n.b);
+      for (uint32_t i = 0; i < n.b; ++i) {
+        parts[i] = DeriveAt(children_[n.a + i], byte, depth, blocked);
+        if (parts[i] == kPending) return kPending;
+        if (parts[i] == kNoMatch && n.kind == Kind::kAnd) return kNoMatch;
+      }
+      return n.kind == Kind::kOr ? MakeOr(std::move(parts)) : MakeAnd(std::move(parts));
+    }
+    case Kind::kNot: {
+      const ExprId x = DeriveAt(n.a, byte, depth, blocked);
+      return x == kPending ? x : MakeNot(x);
+    }
+    case Kind::kRepeat: {
+      const ExprId x = DeriveAt(n.a, byte, depth, blocked);
+      if (x == kPending || x == kNoMatch) return x;
+      return MakeConcat(x, MakeRepeat(n.a, n.b ? n.b - 1 : 0, n.c == kInfinite ? kInfinite : n.c - 1));
+    }
+    case Kind::kRule: return DeriveAt(rules_[n.a].body, byte, depth, blocked);
+    case Kind::kLexeme: {
+      const ExprId x = DeriveAt(n.a, byte, depth, blocked);
+      return x == kPending ? x : MakeLexeme(x);
+    }
+    case Kind::kBody:
+    case Kind::kMembers: return DeriveAt(Unfold(e, kEmptyString), byte, depth, blocked);
+    case Kind::kTable: return MakeTableAt(n.a, tables_[n.a]->Move(n.b, byte));
+  }
+  return kNoMatch;
+}
+
+ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {
+  if (!states_[state].row) Classes(state);
+  if (Slot(state, byte) == kUnknown) Derivative(state, byte);
+  const uint32_t entry = Slot(state, byte);
+  if (entry < kUnchecked) return entry;
+  const ExprId target = entry & ~kUnchecked;
+  const ExprId live = IsAlive(target) ? target : kNoMatch;
+  Slot(state, byte) = live;
+  return live;
+}
+
+}  // namespace constrain

@@ -1,0 +1,216 @@
+// Liveness: can an expression still reach the end? And how short is its shortest text?
+//
+// Without And and Not the smart constructors and the rules' fixpoint answer at once. With them the derivatives are
+// searched breadth-first, with a bound; every state on a way to the end, or all of an exhausted search, is remembered.
+// Where the bound is met the answer is an honest "alive", counted in num_unproven. Held by tests/test_algebra.py,
+// whose oracle is its own.
+#include <algorithm>
+
+#include "expr.h"
+
+namespace constrain {
+
+namespace {
+constexpr uint8_t kAliveUnknown = 0, kAlive = 1, kDead = 2;
+constexpr uint32_t kBlockedLength = 0xFFFFFFFE;
+}  // namespace
+
+bool ExprSet::IsAlive(ExprId e) {
+  if (!nodes_[e].productive) return false;
+  if (!nodes_[e].needs_search) return true;
+  if (nodes_[e].alive) return nodes_[e].alive == kAlive;
+  Seal();
+  std::vector<ExprId> todo{e};
+  while (!todo.empty()) {
+    ExprId blocked = kNoMatch;
+    const uint8_t alive = AliveAt(todo.back(), 0, &blocked);
+    if (alive == kAliveUnknown) todo.push_back(blocked);
+    else todo.pop_back();
+  }
+  return nodes_[e].alive == kAlive;
+}
+
+uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
+  const Node n = nodes_[e];
+  if (!n.productive) return kDead;
+  if (!n.needs_search || n.nullable) return nodes_[e].alive = kAlive;
+  if (n.alive) return n.alive;
+  if (depth > kMaxDepth) return *blocked = e, kAliveUnknown;
+  uint8_t alive = kAlive;
+  auto all_of = [&](ExprId x) {  // false: stop
+    if (alive == kAlive) alive = AliveAt(x, depth + 1, blocked);
+    return alive == kAlive;
+  };
+  switch (n.kind) {
+    case Kind::kConcat: all_of(n.a) && all_of(n.b); break;
+    case Kind::kOr:
+      alive = kDead;
+      for (uint32_t i = 0; i < n.b && alive == kDead; ++i) alive = AliveAt(children_[n.a + i], depth + 1, blocked);
+      break;
+    case Kind::kRepeat:
+    case Kind::kLexeme:
+    case Kind::kBody: all_of(n.a); break;
+    case Kind::kMembers: {
+      const size_t size = lists_[n.a].entries.size();
+      for (size_t j = n.b; j < size; ++j) {
+        const Entry entry = lists_[n.a].entries[j];
+        if ((j == n.b ? n.c : 0) < entry.min && !all_of(entry.item)) break;
+      }
+      break;
+    }
+    case Kind::kAnd:
+    case Kind::kNot: alive = SearchAlive(e) ? kAlive : kDead; break;
+    default: break;  // rules: productivity has settled it
+  }
+  if (alive != kAliveUnknown) nodes_[e].alive = alive;
+  return alive;
+}
+
+bool ExprSet::SearchAlive(ExprId start) {
+  std::vector<ExprId> queue{start};
+  std::unordered_map<ExprId, ExprId> parent{{start, start}};
+  for (size_t head = 0; head < queue.size(); ++head) {
+    const ExprId s = queue[head];
+    if (queue.size() > max_search_states_) {
+      ++num_unproven_;
+      nodes_[start].alive = kAlive;
+      return true;
+    }
+    const uint32_t p = Classes(s);
+    for (uint32_t c = 0; c < partitions_.num_classes(p); ++c) {
+      const ExprId t = Derivative(s, partitions_.representative(p, c));
+      const Node& n = nodes_[t];
+      if (!n.productive || n.alive == kDead) continue;
+      if (n.nullable || !n.needs_search || n.alive == kAlive) {
+        for (ExprId x = s;; x = parent[x]) {
+          nodes_[x].alive = kAlive;
+          if (x == start) return true;
+        }
+      }
+      if (parent.try_emplace(t, s).second) queue.push_back(t);
+    }
+  }
+  for (ExprId x : queue) nodes_[x].alive = kDead;
+  return false;
+}
+
+// Shortest texts. Rules by rounds of Bellman and Ford; intersections and complements by search.
+uint32_t ExprSet::MinLength(ExprId e) {
+  Seal();
+  if (rule_min_lengths_.size() != rules_.size()) SettleMinLengths();
+  std::vector<ExprId> todo{e};
+  uint32_t length = 0;
+  while (!todo.empty()) {
+    ExprId blocked = kNoMatch;
+    length = MinLengthAt(todo.back(), 0, &blocked);
+    if (length == kBlockedLength) todo.push_back(blocked);
+    else todo.pop_back();
+  }
+  return length;
+}
+
+void ExprSet::SettleMinLengths() {
+  rule_min_lengths_.assign(rules_.size(), kInfinite);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = 0; i < rules_.size(); ++i) {
+      for (auto it = min_lengths_.begin(); it != min_lengths_.end();)
+        it = nodes_[it->first].has_rule ? min_lengths_.erase(it) : std::next(it);
+      const uint32_t length = MinLength(rules_[i].body);
+      if (length < rule_min_lengths_[i]) rule_min_lengths_[i] = length, changed = true;
+    }
+  }
+  for (auto it = min_lengths_.begin(); it != min_lengths_.end();)
+    it = nodes_[it->first].has_rule ? min_lengths_.erase(it) : std::next(it);
+}
+
+uint32_t ExprSet::MinLengthAt(ExprId e, int depth, ExprId* blocked) {
+  const Node n = nodes_[e];
+  if (!n.productive) return kInfinite;
+  if (n.nullable) return 0;
+  if (n.kind == Kind::kByteSet) return 1;
+  if (n.kind == Kind::kTable) return tables_[n.a]->shortest[n.b];
+  if (n.kind == Kind::kRule) return rule_min_lengths_[n.a];
+  if (auto it = min_lengths_.find(e); it != min_lengths_.end()) return it->second;
+  if (depth > kMaxDepth) return *blocked = e, kBlockedLength;
+  const uint32_t length = ComputeMinLength(n, depth + 1, blocked);
+  if (length != kBlockedLength) min_lengths_[e] = length;
+  return length;
+}
+
+uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
+  auto add = [](uint64_t x, uint64_t y) {
+    return x >= kBlockedLength || y >= kBlockedLength ? kInfinite
+                                                      : static_cast<uint32_t>(std::min<uint64_t>(x + y, kBlockedLength - 1));
+  };
+  auto times = [](uint64_t x, uint64_t k) {
+    return x >= kBlockedLength ? (k ? kInfinite : 0) : static_cast<uint32_t>(std::min<uint64_t>(x * k, kBlockedLength - 1));
+  };
+  switch (n.kind) {
+    case Kind::kConcat: {
+      const uint32_t x = MinLengthAt(n.a, depth, blocked);
+      if (x == kBlockedLength) return x;
+      const uint32_t y = MinLengthAt(n.b, depth, blocked);
+      return y == kBlockedLength ? y : add(x, y);
+    }
+    case Kind::kOr: {
+      uint32_t least = kInfinite;
+      for (uint32_t i = 0; i < n.b; ++i) {
+        const uint32_t x = MinLengthAt(children_[n.a + i], depth, blocked);
+        if (x == kBlockedLength) return x;
+        least = std::min(least, x);
+      }
+      return least;
+    }
+    case Kind::kRepeat: {
+      const uint32_t x = MinLengthAt(n.a, depth, blocked);
+      return x == kBlockedLength ? x : times(x, n.b);
+    }
+    case Kind::kLexeme:
+    case Kind::kBody: return MinLengthAt(n.a, depth, blocked);
+    case Kind::kMembers: {
+      const MemberList list = lists_[n.a];
+      const uint32_t separator = MinLengthAt(list.separator, depth, blocked);
+      if (separator == kBlockedLength) return separator;
+      uint32_t sum = 0;
+      uint64_t num_items = 0;
+      for (size_t j = n.b; j < list.entries.size(); ++j) {
+        const uint32_t taken = j == n.b ? n.c : 0;
+        if (list.entries[j].min <= taken) continue;
+        const uint32_t x = MinLengthAt(list.entries[j].item, depth, blocked);
+        if (x == kBlockedLength) return x;
+        sum = add(sum, times(x, list.entries[j].min - taken));
+        num_items += list.entries[j].min - taken;
+      }
+      return add(sum, times(separator, n.d ? num_items : num_items - 1));
+    }
+    case Kind::kAnd:
+    case Kind::kNot: {
+      const ExprId e = n.kind == Kind::kNot ? MakeNot(n.a) : InternSet(Kind::kAnd, {children_.begin() + n.a, children_.begin() + n.a + n.b});
+      return SearchMinLength(e);
+    }
+    default: return kInfinite;
+  }
+}
+
+uint32_t ExprSet::SearchMinLength(ExprId start) {
+  std::vector<ExprId> level{start}, next;
+  std::unordered_map<ExprId, bool> seen{{start, true}};
+  for (uint32_t length = 1; !level.empty(); ++length) {
+    next.clear();
+    for (ExprId s : level) {
+      const uint32_t p = Classes(s);
+      for (uint32_t c = 0; c < partitions_.num_classes(p); ++c) {
+        const ExprId t = Step(s, partitions_.representative(p, c));
+        if (t == kNoMatch) continue;
+        if (nodes_[t].nullable) return length;
+        if (seen.try_emplace(t, true).second) next.push_back(t);
+      }
+    }
+    if (seen.size() > max_search_states_) return length + 1;  // a lower bound: enough to prefer shorter ways
+    level.swap(next);
+  }
+  return kInfinite;
+}
+
+}  // namespace constrain

@@ -1,0 +1,305 @@
+// Interning, copying, sizes.
+#include "expr.h"
+
+#include <random>
+
+namespace constrain {
+
+uint64_t Hasher::Seed() {
+  static const uint64_t seed = [] {
+    std::random_device device;
+    return static_cast<uint64_t>(device()) << 32 | device();
+  }();
+  return seed;
+}
+
+ExprSet::ExprSet() {
+  buckets_.assign(64, kInfinite);
+  rows_.assign(1, kUnknown);
+  Intern(Node{Kind::kNoMatch}, Hasher(100).Finish());
+  Intern(Node{Kind::kEmptyString}, Hasher(101).Finish());
+  Node anything{Kind::kNot};
+  anything.a = kNoMatch;
+  Intern(anything, Hasher(102).Finish());
+  nodes_[kAnything].needs_search = false;
+}
+
+ExprSet::ExprSet(const ExprSet& o)
+    : nodes_(o.nodes_), hashes_(o.hashes_), states_(o.states_), buckets_(o.buckets_), children_(o.children_),
+      byte_sets_(o.byte_sets_), labels_(o.labels_), label_ids_(o.label_ids_), rules_(o.rules_), lists_(o.lists_),
+      tables_(o.tables_), table_ids_(o.table_ids_), list_ids_(o.list_ids_), or_memo_(o.or_memo_),
+      partitions_(o.partitions_), rows_(o.rows_), min_lengths_(o.min_lengths_),
+      rule_min_lengths_(o.rule_min_lengths_), expanded_(o.expanded_), sealed_(o.sealed_), fuel_(o.fuel_),
+      max_steps_(o.max_steps_), max_memory_(o.max_memory_), num_unproven_(o.num_unproven_),
+      max_search_states_(o.max_search_states_) {}
+
+void ExprSet::CheckId(ExprId e) const {
+  if (e >= nodes_.size()) throw ExpressionError("expression " + std::to_string(e) + " is not of this set");
+}
+
+size_t ExprSet::MemoryBytes() const {
+  return nodes_.capacity() * sizeof(Node) + hashes_.capacity() * sizeof(Hash128) + states_.capacity() * sizeof(State) +
+         (buckets_.capacity() + children_.capacity() + rows_.capacity()) * 4 + byte_sets_.capacity() * sizeof(ByteSet) +
+         (or_memo_.size() + expanded_.size()) * 48 + partitions_.MemoryBytes();
+}
+
+void ExprSet::SetLimits(uint64_t max_memory_bytes, uint64_t max_steps, uint32_t max_search_states) {
+  max_memory_ = max_memory_bytes;
+  fuel_ = max_steps_ = max_steps;
+  max_search_states_ = max_search_states;
+}
+
+void ExprSet::CheckMemory() const {
+  const size_t bytes = MemoryBytes();
+  if (bytes > max_memory_) throw LimitError("max_memory_bytes", bytes, max_memory_);
+}
+
+// The id of `hash` or kInfinite; *bucket is where it stands or would stand.
+ExprId ExprSet::Find(const Hash128& hash, size_t* bucket) const {
+  const size_t mask = buckets_.size() - 1;
+  for (size_t i = hash.lo & mask;; i = (i + 1) & mask) {
+    const ExprId e = buckets_[i];
+    if (e == kInfinite || hashes_[e] == hash) {
+      *bucket = i;
+      return e;
+    }
+  }
+}
+
+void ExprSet::GrowBuckets() {
+  std::vector<ExprId> old(buckets_.size() * 2, kInfinite);
+  old.swap(buckets_);
+  for (ExprId e : old) {
+    size_t bucket;
+    if (e != kInfinite) Find(hashes_[e], &bucket), buckets_[bucket] = e;
+  }
+}
+
+ExprId ExprSet::Intern(Node node, const Hash128& hash) {
+  size_t bucket;
+  const ExprId known = Find(hash, &bucket);
+  if (known != kInfinite) return known;
+  const ExprId e = static_cast<ExprId>(nodes_.size());
+  if (e >= 0x7FFFFFFF) throw LimitError("max_expressions", e, 0x7FFFFFFF);
+  if ((e & 4095) == 4095) CheckMemory();
+  SetFlags(&node);
+  nodes_.push_back(node);
+  hashes_.push_back(hash);
+  states_.emplace_back();
+  buckets_[bucket] = e;
+  if (nodes_.size() * 2 > buckets_.size()) GrowBuckets();
+  return e;
+}
+
+// Everything that follows from the children's flags.
+void ExprSet::SetFlags(Node* n) const {
+  const auto& at = nodes_;
+  n->alive = 0;
+  switch (n->kind) {
+    case Kind::kNoMatch: *n = Node{Kind::kNoMatch}; break;
+    case Kind::kEmptyString: n->nullable = n->productive = true; break;
+    case Kind::kByteSet: n->productive = true; break;
+    case Kind::kConcat:
+      n->nullable = at[n->a].nullable && at[n->b].nullable;
+      n->productive = at[n->a].productive && at[n->b].productive;
+      n->needs_search = at[n->a].needs_search || at[n->b].needs_search;
+      n->has_rule = at[n->a].has_rule || at[n->b].has_rule;
+      break;
+    case Kind::kOr:
+    case Kind::kAnd: {
+      const bool is_or = n->kind == Kind::kOr;
+      n->nullable = n->productive = !is_or;
+      n->needs_search = !is_or;
+      for (uint32_t i = 0; i < n->b; ++i) {
+        const Node& x = at[children_[n->a + i]];
+        n->nullable = is_or ? n->nullable || x.nullable : n->nullable && x.nullable;
+        n->productive = is_or ? n->productive || x.productive : n->productive && x.productive;
+        n->needs_search |= x.needs_search;
+        n->has_rule |= x.has_rule;
+      }
+      break;
+    }
+    case Kind::kNot:
+      n->nullable = !at[n->a].nullable;
+      n->productive = n->needs_search = true;
+      n->has_rule = at[n->a].has_rule;
+      break;
+    case Kind::kRepeat:
+      n->nullable = n->b == 0 || at[n->a].nullable;
+      n->productive = n->b == 0 || at[n->a].productive;
+      n->needs_search = at[n->a].needs_search;
+      n->has_rule = at[n->a].has_rule;
+      break;
+    case Kind::kRule: {
+      const Rule& rule = rules_[n->a];
+      n->has_rule = true;
+      n->nullable = n->productive = n->needs_search = false;
+      if (rule.defined) {
+        n->nullable = at[rule.body].nullable;
+        n->productive = at[rule.body].productive;
+        n->needs_search = at[rule.body].needs_search;
+      }
+      break;
+    }
+    case Kind::kLexeme:
+    case Kind::kBody:
+      n->nullable = at[n->a].nullable;
+      n->productive = at[n->a].productive;
+      n->needs_search = at[n->a].needs_search;
+      n->has_rule = at[n->a].has_rule;
+      break;
+    case Kind::kMembers:
+      n->nullable = MembersNullable(*n);
+      n->productive = MembersProductive(*n);
+      n->needs_search = lists_[n->a].needs_search;
+      n->has_rule = lists_[n->a].has_rule;
+      break;
+    case Kind::kTable:
+      n->nullable = tables_[n->a]->accepting[n->b];
+      n->productive = true;
+      break;
+  }
+}
+
+bool ExprSet::MembersNullable(const Node& n) const {
+  const MemberList& list = lists_[n.a];
+  return n.b == list.entries.size() || (n.c >= list.entries[n.b].min && list.optional_from[n.b + 1]);
+}
+
+bool ExprSet::MembersProductive(const Node& n) const {
+  const MemberList& list = lists_[n.a];
+  if (n.b == list.entries.size()) return true;
+  const Entry& entry = list.entries[n.b];
+  return (n.c >= entry.min || nodes_[entry.item].productive) && list.productive_from[n.b + 1];
+}
+
+void ExprSet::SealMemberList(MemberList* list) const {
+  const size_t n = list->entries.size();
+  list->optional_from.assign(n + 1, true);
+  list->productive_from.assign(n + 1, true);
+  list->needs_search = nodes_[list->separator].needs_search;
+  list->has_rule = nodes_[list->separator].has_rule;
+  for (size_t i = n; i-- > 0;) {
+    const Entry& entry = list->entries[i];
+    list->optional_from[i] = entry.min == 0 && list->optional_from[i + 1];
+    list->productive_from[i] = (entry.min == 0 || nodes_[entry.item].productive) && list->productive_from[i + 1];
+    list->needs_search |= nodes_[entry.item].needs_search;
+    list->has_rule |= nodes_[entry.item].has_rule;
+  }
+}
+
+namespace {
+
+// Calls f on each child's id by reference, rules' bodies excepted.
+template <typename F>
+void ForEachChild(Node* n, std::vector<ExprId>* set_children, F f) {
+  switch (n->kind) {
+    case Kind::kConcat: f(n->a), f(n->b); break;
+    case Kind::kOr:
+    case Kind::kAnd:
+      for (ExprId& x : *set_children) f(x);
+      break;
+    case Kind::kNot:
+    case Kind::kRepeat:
+    case Kind::kLexeme:
+    case Kind::kBody: f(n->a); break;
+    default: break;
+  }
+}
+
+}  // namespace
+
+// Nodes are copied as they are: both sets keep the same normal form and the same content hashes.
+ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
+  o.CheckId(root);
+  if (&o == this) return root;
+  std::unordered_map<ExprId, ExprId> copied;
+  std::vector<std::pair<uint32_t, ExprId>> bodies;  // rules of this set whose bodies are still to copy
+  std::vector<ExprId> todo{root};
+  std::vector<ExprId> set_children;
+  auto run = [&] {
+    while (!todo.empty()) {
+      const ExprId e = todo.back();
+      size_t bucket;
+      if (copied.count(e)) {
+        todo.pop_back();
+        continue;
+      }
+      const ExprId known = Find(o.hashes_[e], &bucket);
+      if (known != kInfinite) {
+        copied[e] = known;
+        todo.pop_back();
+        continue;
+      }
+      Node n = o.nodes_[e];
+      const size_t before = todo.size();
+      set_children.clear();
+      if (n.kind == Kind::kOr || n.kind == Kind::kAnd) set_children.assign(o.children(e), o.children(e) + n.b);
+      auto resolve = [&](ExprId& x) {
+        auto it = copied.find(x);
+        if (it == copied.end()) todo.push_back(x);
+        else x = it->second;
+      };
+      ForEachChild(&n, &set_children, resolve);
+      MemberList list;
+      if (n.kind == Kind::kMembers) {
+        list = o.lists_[n.a];
+        resolve(list.separator);
+        for (Entry& entry : list.entries) resolve(entry.item);
+      }
+      if (todo.size() != before) continue;
+      switch (n.kind) {
+        case Kind::kByteSet:
+          byte_sets_.push_back(o.byte_set(e));
+          n.a = static_cast<uint32_t>(byte_sets_.size() - 1);
+          break;
+        case Kind::kOr:
+        case Kind::kAnd:
+          n.a = static_cast<uint32_t>(children_.size());
+          children_.insert(children_.end(), set_children.begin(), set_children.end());
+          break;
+        case Kind::kBody: {
+          auto [it, fresh] = label_ids_.try_emplace(o.label(e), static_cast<uint32_t>(labels_.size()));
+          if (fresh) labels_.push_back(o.label(e));
+          n.b = it->second;
+          break;
+        }
+        case Kind::kTable: {
+          auto [it, fresh] = table_ids_.try_emplace(o.tables_[n.a]->hash, static_cast<uint32_t>(tables_.size()));
+          if (fresh) tables_.push_back(o.tables_[n.a]);
+          n.a = it->second;
+          break;
+        }
+        case Kind::kMembers: {
+          auto [it, fresh] = list_ids_.try_emplace(list.hash, static_cast<uint32_t>(lists_.size()));
+          if (fresh) SealMemberList(&list), lists_.push_back(list);
+          n.a = it->second;
+          break;
+        }
+        case Kind::kRule:
+          bodies.emplace_back(static_cast<uint32_t>(rules_.size()), o.rules_[n.a].defined ? o.rules_[n.a].body : kInfinite);
+          rules_.push_back({o.rules_[n.a].name});
+          n.a = static_cast<uint32_t>(rules_.size() - 1);
+          sealed_ = false;
+          break;
+        default: break;
+      }
+      const ExprId mine = Intern(n, o.hashes_[e]);
+      if (n.kind == Kind::kRule) rules_[n.a].node = mine;
+      copied[e] = mine;
+      todo.pop_back();
+    }
+  };
+  run();
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    const auto [rule, body] = bodies[i];
+    if (body == kInfinite) continue;
+    todo.push_back(body);
+    run();
+    rules_[rule].body = copied[body];
+    rules_[rule].defined = true;
+  }
+  return copied[root];
+}
+
+}  // namespace constrain

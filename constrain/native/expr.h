@@ -1,0 +1,198 @@
+// The algebra of languages over bytes: interned expressions, their derivatives, and the lazy automaton that these form.
+//
+// An expression is an integer in an ExprSet; equal expressions have equal integers. A state is an expression, a
+// transition is a derivative, and both are memoised in rows compressed by byte classes, so an ExprSet *is* a lazy
+// automaton. The right spine of Concat is the parser's stack.
+//
+// Sources: Brzozowski 1964; Owens, Reppy, Turon 2009 (derivatives, byte classes); Might, Darais, Spiewak 2011 (rules).
+// Invariants: children have smaller ids than their parents (only rules point forward); nodes are made by the smart
+// constructors alone (simplify.cc); nothing here recurses over its input: recursion is cut at kMaxDepth and resumed
+// from a list of pending work. Held by tests/test_algebra.py.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "byteclass.h"
+#include "byteset.h"
+#include "error.h"
+#include "table.h"
+
+namespace constrain {
+
+using ExprId = uint32_t;
+constexpr ExprId kNoMatch = 0, kEmptyString = 1, kAnything = 2;
+constexpr uint32_t kInfinite = 0xFFFFFFFF;
+
+enum class Kind : uint8_t { kNoMatch, kEmptyString, kByteSet, kConcat, kOr, kAnd, kNot, kRepeat, kRule, kLexeme, kBody, kMembers, kTable };
+
+struct Node {
+  Kind kind;
+  bool nullable = false;      // matches the empty string
+  bool productive = false;    // false: certainly empty
+  bool needs_search = false;  // holds And or Not, hence may be empty without showing it
+  bool has_rule = false;      // not regular as it stands
+  uint8_t alive = 0;          // memo of IsAlive: 0 unknown, 1 alive, 2 dead
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  // ByteSet: a = set.  Concat: a, b.  Or, And: children_[a .. a + b).  Not, Lexeme: a.  Body: a, label b.
+  // Repeat: a, min b, max c.  Rule: a = rule.  Members: list a, position b, count c, started d.  Table: table a, state b.
+};
+
+struct Entry {
+  ExprId item;
+  uint32_t min, max;
+};
+
+class ExprSet {
+ public:
+  ExprSet();
+  ExprSet(const ExprSet& other);  // the whole set, rows included; ids stay what they were
+
+  // Smart constructors: simplify.cc.
+  ExprId MakeByteSet(const ByteSet& set);
+  ExprId MakeLiteral(std::string_view text);
+  ExprId MakeConcat(ExprId x, ExprId y);
+  ExprId MakeConcat(const std::vector<ExprId>& parts);
+  ExprId MakeOr(std::vector<ExprId> parts);
+  ExprId MakeAnd(std::vector<ExprId> parts);
+  ExprId MakeNot(ExprId x);
+  ExprId MakeRepeat(ExprId x, uint32_t min, uint32_t max);
+  ExprId MakeLexeme(ExprId x);
+  ExprId MakeBody(ExprId x, std::string_view label);
+  ExprId MakeRule(std::string_view name);
+  void DefineRule(ExprId rule, ExprId body);
+  ExprId MakeMembers(ExprId separator, std::vector<Entry> entries);
+  ExprId MakeTable(std::shared_ptr<const Table> table);
+  ExprId CopyFrom(const ExprSet& other, ExprId root);
+
+  const Node& node(ExprId e) const { return nodes_[e]; }
+  bool IsNullable(ExprId e) { Seal(); return nodes_[e].nullable; }
+  size_t num_nodes() const { return nodes_.size(); }
+  size_t MemoryBytes() const;
+  const ByteSet& byte_set(ExprId e) const { return byte_sets_[nodes_[e].a]; }
+  const ExprId* children(ExprId e) const { return children_.data() + nodes_[e].a; }
+  const Hash128& hash(ExprId e) const { return hashes_[e]; }
+  const std::string& label(ExprId e) const { return labels_[nodes_[e].b]; }
+  const std::string& rule_name(ExprId e) const { return rules_[nodes_[e].a].name; }
+  void CheckId(ExprId e) const;
+
+  // The transition that a matcher takes: kNoMatch unless the state after `byte` can still reach the end.
+  ExprId Step(ExprId state, uint8_t byte) {
+    const State& s = states_[state];
+    const uint32_t entry = rows_[s.row + partitions_.map(s.partition)[byte]];
+    return entry < kUnchecked ? entry : StepSlow(state, byte);
+  }
+  ExprId Derivative(ExprId e, uint8_t byte);  // derivative.cc
+  uint32_t Classes(ExprId e);                 // the byte classes of e: an id of partitions()
+  const Partitions& partitions() const { return partitions_; }
+  ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
+  bool IsAlive(ExprId e);                     // emptiness.cc
+  bool HasSearchedWithoutProof() const { return num_unproven_ > 0; }
+  uint64_t num_unproven() const { return num_unproven_; }
+  uint32_t MinLength(ExprId e);               // bytes of the shortest text; kInfinite where there is none or fuel ended
+  void Seal();                                // rules.cc: settle rules; refuses left recursion by name
+
+  std::string ToString(ExprId e, size_t max_length = 200);     // print.cc
+  std::vector<std::string> Labels(ExprId state);               // labels of the open bodies, innermost first
+
+  // Limits. Fuel counts derivatives computed (not looked up) since the last Refuel.
+  void SetLimits(uint64_t max_memory_bytes, uint64_t max_steps, uint32_t max_search_states);
+  void Refuel() { fuel_ = max_steps_; }
+  void Cancel(bool on) { cancelled_.store(on, std::memory_order_relaxed); }
+  std::recursive_mutex& mutex() { return mutex_; }
+
+ private:
+  struct State {
+    uint32_t row = 0;        // 0: not allocated; rows_[0] sends the hot loop to StepSlow
+    uint32_t partition = 0;  // 0: not computed
+  };
+  struct Rule {
+    std::string name = {};
+    ExprId node = kNoMatch, body = kNoMatch;
+    bool defined = false;
+  };
+  struct MemberList {
+    ExprId separator;
+    std::vector<Entry> entries;
+    std::vector<bool> optional_from;    // optional_from[i]: entries i.. may all be absent
+    std::vector<bool> productive_from;  // productive_from[i]: every required entry from i on is productive
+    bool needs_search = false, has_rule = false;
+    Hash128 hash;
+  };
+
+  static constexpr uint32_t kUnknown = 0xFFFFFFFF, kUnchecked = 0x80000000;
+  static constexpr ExprId kPending = 0xFFFFFFFE;
+  static constexpr int kMaxDepth = 150;
+  static constexpr uint32_t kMaxCount = 1u << 30;
+
+  ExprId Intern(Node node, const Hash128& hash);
+  ExprId Find(const Hash128& hash, size_t* bucket) const;
+  void GrowBuckets();
+  void SetFlags(Node* node) const;
+  bool MembersNullable(const Node& n) const;
+  bool MembersProductive(const Node& n) const;
+  ExprId MakeMembersAt(uint32_t list, uint32_t position, uint32_t count, uint32_t started);
+  ExprId MakeTableAt(uint32_t table, uint32_t state);
+  ExprId ExpandMembers(ExprId e);
+  ExprId InternSet(Kind kind, const std::vector<ExprId>& children);
+  void SortUnique(std::vector<ExprId>* ids) const;
+  void FactorHeads(std::vector<ExprId>* parts);
+  void MergeByteHeads(std::vector<ExprId>* parts);
+  bool FlattenOr(std::vector<ExprId>* parts);
+  void MergeRepeats(std::vector<ExprId>* parts);
+  void SplitHead(ExprId e, ExprId* head, ExprId* tail) const;
+  ExprId PrependAll(const std::vector<ExprId>& prefix, ExprId tail);
+  void SealMemberList(MemberList* list) const;
+
+  // The …At functions recurse to kMaxDepth; there they name the place in *blocked and return a pending value.
+  uint32_t ClassesAt(ExprId e, int depth, ExprId* blocked);
+  ExprId DeriveAt(ExprId e, uint8_t byte, int depth, uint64_t* blocked);
+  ExprId ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* blocked);
+  uint8_t AliveAt(ExprId e, int depth, ExprId* blocked);
+  uint32_t MinLengthAt(ExprId e, int depth, ExprId* blocked);
+  uint32_t ComputeMinLength(const Node& n, int depth, ExprId* blocked);
+  void SettleMinLengths();
+  uint32_t SearchMinLength(ExprId e);
+  ExprId StepSlow(ExprId state, uint8_t byte);
+  uint32_t& Slot(ExprId e, uint8_t byte) {
+    return rows_[states_[e].row + partitions_.map(states_[e].partition)[byte]];
+  }
+  void Burn();
+  void CheckMemory() const;
+  void HeadEdges(ExprId e, std::vector<ExprId>* out) const;
+  void CheckLeftRecursion() const;
+  bool SearchAlive(ExprId e);
+  bool Resettle(ExprId e);
+
+  std::vector<Node> nodes_;
+  std::vector<Hash128> hashes_;
+  std::vector<State> states_;
+  std::vector<ExprId> buckets_;  // open addressing over hashes_; 0xFFFFFFFF is free
+  std::vector<ExprId> children_;
+  std::vector<ByteSet> byte_sets_;
+  std::vector<std::string> labels_;
+  std::unordered_map<std::string, uint32_t> label_ids_;
+  std::vector<Rule> rules_;
+  std::vector<MemberList> lists_;
+  std::vector<std::shared_ptr<const Table>> tables_;
+  std::unordered_map<Hash128, uint32_t, Hash128Hasher> table_ids_, list_ids_;
+  std::unordered_map<Hash128, ExprId, Hash128Hasher> or_memo_;
+  Partitions partitions_;
+  std::vector<uint32_t> rows_;
+  std::unordered_map<ExprId, uint32_t> min_lengths_;
+  std::vector<uint32_t> rule_min_lengths_;
+  std::unordered_map<ExprId, ExprId> expanded_;  // Members, one layer opened
+  bool sealed_ = true;
+  uint64_t fuel_ = 1u << 22, max_steps_ = 1u << 22, max_memory_ = 1ull << 30, num_unproven_ = 0;
+  uint32_t max_search_states_ = 20000;
+  std::atomic<bool> cancelled_{false};
+  std::recursive_mutex mutex_;
+};
+
+}  // namespace constrain

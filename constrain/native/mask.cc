@@ -1,0 +1,296 @@
+#include "mask.h"
+
+#include <algorithm>
+
+namespace constrain {
+
+std::shared_ptr<const SharedMask> SharedMaskStore::Get(const Hash128& key) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  auto it = items_.find(key);
+  if (it == items_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, it->second);
+  return it->second->second;
+}
+
+void SharedMaskStore::Put(const Hash128& key, std::shared_ptr<const SharedMask> mask) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (items_.count(key)) return;
+  bytes_ += mask->MemoryBytes();
+  recent_.emplace_front(key, std::move(mask));
+  items_[key] = recent_.begin();
+  while (bytes_ > kMaxBytes && recent_.size() > 1) {
+    bytes_ -= recent_.back().second->MemoryBytes();
+    items_.erase(recent_.back().first);
+    recent_.pop_back();
+  }
+}
+
+MaskBuilder::MaskBuilder(ExprSet* set, const TokenTrie* trie)
+    : set_(set), trie_(trie), stack_(trie->max_depth() + 1), base_stack_(trie->max_depth() + 1) {}
+
+void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
+  found_.clear();
+  parts_.clear();
+  todo_.clear();
+  if (closure != kAnything) {
+    WalkSpelled(state, closure);
+  } else if (!WalkWithin(state, kPlainNodes)) {
+    visited_.clear();
+    todo_.push_back(state);
+    while (!todo_.empty()) {
+      const ExprId e = todo_.back();
+      todo_.pop_back();
+      if (visited_.insert(e).second && set_->IsAlive(e)) Add(e);
+    }
+  }
+  out->is_dense = !parts_.empty() || found_.size() > kMaxSparse;
+  out->words.clear();
+  out->ids.clear();
+  if (!out->is_dense) {
+    out->ids = found_;
+    return;
+  }
+  if (parts_.empty()) out->words.assign(trie_->num_words(), 0);
+  else out->words = parts_[0]->words;
+  for (size_t i = 1; i < parts_.size(); ++i)
+    for (size_t w = 0; w < out->words.size(); ++w) out->words[w] |= parts_[i]->words[w];
+  for (uint32_t id : found_) out->words[id >> 5] |= 1u << (id & 31);
+}
+
+// The plain walk; false (and nothing found) where it met more than `max_nodes`.
+bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
+  const TrieNode* nodes = trie_->nodes().data();
+  const uint32_t end = nodes[0].next;
+  const size_t before = found_.size();
+  stack_[0] = state;
+  for (uint32_t i = 1; i < end;) {
+    if (max_nodes-- == 0) {
+      found_.resize(before);
+      return false;
+    }
+    const TrieNode& n = nodes[i];
+    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
+    if (s == kNoMatch) {
+      i = n.next;
+      continue;
+    }
+    stack_[n.depth] = s;
+    if (n.token >= 0) AddToken(n.token);
+    ++i;
+  }
+  return true;
+}
+
+// Walks the subtree below `root`, where the state is `state`.
+void MaskBuilder::Walk(uint32_t root, ExprId state) {
+  const TrieNode* nodes = trie_->nodes().data();
+  const uint32_t end = nodes[root].next;
+  stack_[nodes[root].depth] = state;
+  for (uint32_t i = root + 1; i < end;) {
+    const TrieNode& n = nodes[i];
+    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
+    if (s == kNoMatch) {
+      i = n.next;
+      continue;
+    }
+    stack_[n.depth] = s;
+    if (n.token >= 0) AddToken(n.token);
+    ++i;
+  }
+}
+
+// For vocabularies that lack bytes: a token is allowed only where tokens can spell a rest.
+void MaskBuilder::WalkSpelled(ExprId state, ExprId closure) {
+  const TrieNode* nodes = trie_->nodes().data();
+  const uint32_t end = nodes[0].next;
+  stack_[0] = state;
+  for (uint32_t i = 1; i < end;) {
+    const TrieNode& n = nodes[i];
+    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
+    if (s == kNoMatch) {
+      i = n.next;
+      continue;
+    }
+    stack_[n.depth] = s;
+    if (n.token >= 0 && set_->IsAlive(set_->MakeAnd({s, closure}))) AddToken(n.token);
+    ++i;
+  }
+}
+
+// One alternative of the state: walked plainly, opened, or composed.
+void MaskBuilder::Add(ExprId e) {
+  const Node& n = set_->node(e);
+  const ExprId head = n.kind == Kind::kConcat ? n.a : e;
+  const ExprId tail = n.kind == Kind::kConcat ? n.b : kEmptyString;
+  const Node h = set_->node(head);
+  if (h.kind == Kind::kOr) {
+    for (uint32_t i = 0; i < h.b; ++i) {
+      const ExprId part = set_->children(head)[i];
+      todo_.push_back(set_->MakeConcat(part, tail));
+    }
+    return;
+  }
+  if (h.kind == Kind::kBody || h.kind == Kind::kRule || h.kind == Kind::kMembers || (h.kind == Kind::kRepeat && h.has_rule)) {
+    todo_.push_back(set_->Unfold(head, tail));
+    return;
+  }
+  const bool is_regular = !h.has_rule;
+  auto shared = is_regular ? Shared(head, /*only_known=*/true) : nullptr;
+  if (!shared) {
+    if (WalkWithin(e, kPlainNodes)) return;
+    if (!is_regular) return Walk(0, e);
+    shared = Shared(head, /*only_known=*/false);
+  }
+  Compose(head, tail, *shared);
+  parts_.push_back(std::move(shared));
+}
+
+void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
+  if (tail == kEmptyString) return;
+  for (size_t i = 0; i < shared.edge_bytes.size(); ++i) {
+    const ExprId t = set_->Step(tail, shared.edge_bytes[i]);
+    if (t == kNoMatch) continue;
+    for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) {
+      const uint32_t node = shared.edge_nodes[k];
+      const TrieNode& n = trie_->nodes()[node];
+      if (n.token >= 0) AddToken(n.token);
+      if (n.next > node + 1) Walk(node, t);
+    }
+  }
+  if (set_->node(head).nullable) todo_.push_back(tail);
+}
+
+std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known) {
+  if (auto it = shared_of_.find(head); it != shared_of_.end()) return it->second;
+  const ExprId key = TruncateCounts(head);
+  auto shared = trie_->shared_masks().Get(set_->hash(key));
+  if (!shared) {
+    if (only_known) return nullptr;
+    shared = ComputeShared(key);
+    trie_->shared_masks().Put(set_->hash(key), shared);
+  }
+  if (shared_of_.size() > 4096) shared_of_.clear();
+  shared_of_[head] = shared;
+  return shared;
+}
+
+// A count far above the longest token changes neither what survives nor where h may end. Not inside And and Not, where
+// a count may decide whether anything is left at all.
+ExprId MaskBuilder::TruncateCounts(ExprId head) {
+  const Node n = set_->node(head);
+  if (n.needs_search || n.has_rule) return head;
+  const uint32_t longest = trie_->max_depth() + 1;
+  if (n.kind == Kind::kLexeme) return set_->MakeLexeme(TruncateCounts(n.a));
+  if (n.kind == Kind::kRepeat) {
+    const bool cut_max = n.c != kInfinite && n.c > longest;
+    if (n.b <= longest && !cut_max) return head;
+    return set_->MakeRepeat(n.a, std::min(n.b, longest), cut_max ? kInfinite : n.c);
+  }
+  if (n.kind == Kind::kConcat) {
+    std::vector<ExprId> parts;
+    bool changed = false;
+    ExprId e = head;
+    for (size_t i = 0; i < longest; ++i) {
+      const Node c = set_->node(e);
+      const ExprId x = c.kind == Kind::kConcat ? c.a : e;
+      parts.push_back(set_->node(x).kind == Kind::kRepeat ? TruncateCounts(x) : x);
+      changed |= parts.back() != x;
+      e = c.kind == Kind::kConcat ? c.b : kEmptyString;
+      if (e == kEmptyString) break;
+    }
+    if (!changed) return head;
+    parts.push_back(e);
+    return set_->MakeConcat(parts);
+  }
+  return head;
+}
+
+// The successor by most bytes, where it is a state that stays what it is; else kNoMatch.
+ExprId MaskBuilder::DifferenceBase(ExprId head) {
+  const uint32_t p = set_->Classes(head);
+  uint32_t best = 0;
+  for (uint32_t c = 1; c < set_->partitions().num_classes(p); ++c)
+    if (set_->partitions().class_size(p, c) > set_->partitions().class_size(p, best)) best = c;
+  const uint8_t byte = set_->partitions().representative(p, best);
+  const ExprId s = set_->Step(head, byte);
+  return s != kNoMatch && s != head && s != kEmptyString && set_->Step(s, byte) == s ? s : kNoMatch;
+}
+
+std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head) {
+  auto out = std::make_shared<SharedMask>();
+  const ExprId base = DifferenceBase(head);
+  if (base != kNoMatch) WalkDifference(head, base, *Shared(base, /*only_known=*/false), out.get());
+  else WalkShared(head, out.get());
+  FinishShared(out.get());
+  return out;
+}
+
+void MaskBuilder::SetBits(std::vector<uint32_t>* words, int32_t token, bool on) const {
+  for (; token >= 0; token = trie_->same_as(static_cast<uint32_t>(token))) {
+    const uint32_t bit = 1u << (token & 31);
+    if (on) (*words)[token >> 5] |= bit;
+    else (*words)[token >> 5] &= ~bit;
+  }
+}
+
+void MaskBuilder::WalkShared(ExprId head, SharedMask* out) {
+  out->words.assign(trie_->num_words(), 0);
+  const TrieNode* nodes = trie_->nodes().data();
+  const uint32_t end = nodes[0].next;
+  stack_[0] = head;
+  for (uint32_t i = 1; i < end;) {
+    const TrieNode& n = nodes[i];
+    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
+    if (s == kNoMatch) {
+      i = n.next;
+      continue;
+    }
+    stack_[n.depth] = s;
+    if (n.token >= 0) SetBits(&out->words, n.token, true);
+    if (set_->node(s).nullable) out->exits.push_back(i);
+    ++i;
+  }
+}
+
+void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out) {
+  out->words = base.words;
+  const TrieNode* nodes = trie_->nodes().data();
+  const uint32_t end = nodes[0].next;
+  std::vector<uint32_t> changed;  // nodes where only one of the two may end; ascending
+  stack_[0] = head;
+  base_stack_[0] = base_state;
+  for (uint32_t i = 1; i < end;) {
+    const TrieNode& n = nodes[i];
+    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte), b = set_->Step(base_stack_[n.depth - 1], n.byte);
+    if (s == b) {
+      i = n.next;
+      continue;
+    }
+    stack_[n.depth] = s;
+    base_stack_[n.depth] = b;
+    if (n.token >= 0) SetBits(&out->words, n.token, s != kNoMatch);
+    if (set_->node(s).nullable != set_->node(b).nullable) changed.push_back(i);
+    ++i;
+  }
+  std::set_symmetric_difference(base.exits.begin(), base.exits.end(), changed.begin(), changed.end(),
+                                std::back_inserter(out->exits));
+}
+
+void MaskBuilder::FinishShared(SharedMask* out) const {
+  const auto& nodes = trie_->nodes();
+  std::array<uint32_t, 257> first{};
+  auto for_each_edge = [&](auto f) {
+    for (uint32_t exit : out->exits)
+      for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next) f(child);
+  };
+  for_each_edge([&](uint32_t child) { ++first[nodes[child].byte + 1]; });
+  for (int b = 0; b < 256; ++b) {
+    if (first[b + 1]) out->edge_bytes.push_back(static_cast<uint8_t>(b)), out->edge_first.push_back(first[b]);
+    first[b + 1] += first[b];
+  }
+  out->edge_first.push_back(first[256]);
+  out->edge_nodes.resize(first[256]);
+  for_each_edge([&](uint32_t child) { out->edge_nodes[first[nodes[child].byte]++] = child; });
+}
+
+}  // namespace constrain

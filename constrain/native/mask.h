@@ -1,0 +1,94 @@
+// Masks: which tokens may come next in a state.
+//
+// A mask is one walk of the token trie by transitions. Where a walk would be long it is composed: most states look like
+// "inside h, then T". Which tokens survive inside h, and at which trie nodes h may end, depends on h and the vocabulary
+// alone, so it is computed once per process (`SharedMask`, keyed by h's content hash); what remains is to walk T from
+// h's few exits. Unions are masked part by part. A lexeme close to a known one is walked together with it, and subtrees
+// where both are in the same state are skipped (the difference walk).
+// Every mask equals brute force bit for bit: tests/test_masks.py.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "expr.h"
+#include "trie.h"
+
+namespace constrain {
+
+struct SharedMask {
+  std::vector<uint32_t> words;       // bit i: token i ends inside h, alive
+  std::vector<uint32_t> exits;       // trie nodes, the root excepted, at which h may end; ascending
+  // The children of the exits, grouped by their byte: what T may begin with there.
+  std::vector<uint8_t> edge_bytes;   // distinct
+  std::vector<uint32_t> edge_first;  // one more than edge_bytes
+  std::vector<uint32_t> edge_nodes;
+  size_t MemoryBytes() const { return (words.size() + exits.size() + edge_first.size() + edge_nodes.size()) * 4 + 256; }
+};
+
+// One per vocabulary; the least recently used masks go first. Safe between threads.
+class SharedMaskStore {
+ public:
+  std::shared_ptr<const SharedMask> Get(const Hash128& key);
+  void Put(const Hash128& key, std::shared_ptr<const SharedMask> mask);
+  size_t MemoryBytes() const { return bytes_; }
+
+ private:
+  static constexpr size_t kMaxBytes = 64u << 20;
+  using Item = std::pair<Hash128, std::shared_ptr<const SharedMask>>;
+  std::mutex mutex_;
+  std::list<Item> recent_;
+  std::unordered_map<Hash128, std::list<Item>::iterator, Hash128Hasher> items_;
+  size_t bytes_ = 0;
+};
+
+// The tokens allowed in one state, as ids where they are few and as words otherwise. End tokens are not among them.
+struct MaskParts {
+  bool is_dense = false;
+  std::vector<uint32_t> ids;
+  std::vector<uint32_t> words;
+};
+
+class MaskBuilder {
+ public:
+  MaskBuilder(ExprSet* set, const TokenTrie* trie);
+
+  // `closure`: kAnything where single bytes are tokens; else the language of all token sequences, and a token counts
+  // as allowed only where the rest can be spelled too.
+  void Build(ExprId state, ExprId closure, MaskParts* out);
+
+ private:
+  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128;
+
+  bool WalkWithin(ExprId state, size_t max_nodes);
+  void Walk(uint32_t root, ExprId state);
+  void WalkSpelled(ExprId state, ExprId closure);
+  void Add(ExprId e);
+  void Compose(ExprId head, ExprId tail, const SharedMask& shared);
+  std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known);
+  std::shared_ptr<const SharedMask> ComputeShared(ExprId head);
+  void WalkShared(ExprId head, SharedMask* out);
+  void WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out);
+  void FinishShared(SharedMask* out) const;
+  ExprId TruncateCounts(ExprId head);
+  ExprId DifferenceBase(ExprId head);
+  void AddToken(int32_t token) {
+    for (; token >= 0; token = trie_->same_as(static_cast<uint32_t>(token))) found_.push_back(static_cast<uint32_t>(token));
+  }
+  void SetBits(std::vector<uint32_t>* words, int32_t token, bool on) const;
+
+  ExprSet* set_;
+  const TokenTrie* trie_;
+  std::vector<ExprId> stack_, base_stack_;  // states by depth
+  std::vector<uint32_t> found_;             // tokens of the mask under construction
+  std::vector<std::shared_ptr<const SharedMask>> parts_;
+  std::vector<ExprId> todo_;
+  std::unordered_set<ExprId> visited_;
+  std::unordered_map<ExprId, std::shared_ptr<const SharedMask>> shared_of_;
+};
+
+}  // namespace constrain

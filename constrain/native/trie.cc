@@ -1,0 +1,88 @@
+#include "trie.h"
+
+#include <algorithm>
+
+#include "error.h"
+#include "mask.h"
+
+namespace constrain {
+
+TokenTrie::TokenTrie(const std::vector<std::optional<std::string>>& tokens, std::vector<uint32_t> end_ids, uint32_t size,
+                     const std::vector<uint32_t>& excluded)
+    : end_ids_(std::move(end_ids)), size_(size), shared_masks_(std::make_unique<SharedMaskStore>()) {
+  if (tokens.size() > size) throw ExpressionError("vocabulary: more tokens than its size");
+  is_end_.resize(size);
+  is_text_.resize(size);
+  same_as_.assign(size, -1);
+  std::vector<bool> is_excluded(size);
+  for (uint32_t id : excluded)
+    if (id < size) is_excluded[id] = true;
+  for (uint32_t id : end_ids_) {
+    if (id >= size) throw ExpressionError("vocabulary: end token id " + std::to_string(id) + " is outside its size");
+    is_end_[id] = true;
+  }
+  std::vector<uint32_t> order;
+  for (uint32_t id = 0; id < size; ++id) {
+    offsets_.push_back(static_cast<uint32_t>(pool_.size()));
+    if (id >= tokens.size() || !tokens[id]) continue;
+    pool_ += *tokens[id];
+    if (tokens[id]->empty() || tokens[id]->size() > 65000 || is_end_[id] || is_excluded[id]) continue;
+    is_text_[id] = true;
+    order.push_back(id);
+  }
+  offsets_.push_back(static_cast<uint32_t>(pool_.size()));
+  std::stable_sort(order.begin(), order.end(), [this](uint32_t a, uint32_t b) { return bytes(a) < bytes(b); });
+
+  nodes_.push_back({0, -1, 0, 0});
+  std::vector<uint32_t> path{0};  // the node at each depth of the last token
+  std::string_view last;
+  uint32_t last_id = 0;
+  int num_single_bytes = 0;
+  for (uint32_t id : order) {
+    const std::string_view text = bytes(id);
+    if (text == last) {
+      same_as_[last_id] = static_cast<int32_t>(id);
+      last_id = id;
+      continue;
+    }
+    size_t shared = 0;
+    while (shared < last.size() && last[shared] == text[shared]) ++shared;
+    for (; path.size() > shared + 1; path.pop_back()) nodes_[path.back()].next = static_cast<uint32_t>(nodes_.size());
+    for (size_t i = shared; i < text.size(); ++i) {
+      path.push_back(static_cast<uint32_t>(nodes_.size()));
+      nodes_.push_back({0, -1, static_cast<uint16_t>(i + 1), static_cast<uint8_t>(text[i])});
+    }
+    nodes_.back().token = static_cast<int32_t>(id);
+    num_single_bytes += text.size() == 1;
+    max_depth_ = std::max(max_depth_, static_cast<uint32_t>(text.size()));
+    last = text;
+    last_id = id;
+  }
+  for (uint32_t node : path) nodes_[node].next = static_cast<uint32_t>(nodes_.size());
+  spells_every_byte_ = num_single_bytes == 256;
+}
+
+TokenTrie::~TokenTrie() = default;
+
+std::vector<uint32_t> TokenTrie::LongestMatches(std::string_view text) const {
+  std::vector<uint32_t> ids;
+  for (size_t at = 0; at < text.size();) {
+    uint32_t node = 0;
+    int32_t best = -1;
+    size_t best_length = 0;
+    for (size_t i = at; i < text.size(); ++i) {
+      uint32_t child = node + 1;
+      const uint32_t end = nodes_[node].next;
+      while (child < end && nodes_[child].byte != static_cast<uint8_t>(text[i])) child = nodes_[child].next;
+      if (child >= end) break;
+      node = child;
+      if (nodes_[node].token >= 0) best = nodes_[node].token, best_length = i + 1 - at;
+    }
+    if (best < 0) break;
+    ids.push_back(static_cast<uint32_t>(best));
+    at += best_length;
+  }
+  return ids;
+}
+
+}  // namespace constrain

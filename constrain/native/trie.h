@@ -1,0 +1,60 @@
+// The prefix tree of a vocabulary's token bytes, flat and in depth-first order.
+//
+// Node i's subtree is [i, next). Specials, gaps and padding ids are not in the tree: text can never spell them.
+// Tokens with equal bytes share a node (`token`, then `same_as`). The tree owns the store of shared mask parts,
+// because these depend on a lexeme and on the vocabulary alone (mask.h). Held by tests/test_masks.py.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace constrain {
+
+class SharedMaskStore;
+
+struct TrieNode {
+  uint32_t next;    // index behind this subtree
+  int32_t token;    // -1: no token ends here
+  uint16_t depth;   // the root has 0
+  uint8_t byte;
+};
+
+class TokenTrie {
+ public:
+  // `tokens[i]` is token i's bytes, nothing for a special or a gap. `excluded` ids are known, but in no mask.
+  TokenTrie(const std::vector<std::optional<std::string>>& tokens, std::vector<uint32_t> end_ids, uint32_t size,
+            const std::vector<uint32_t>& excluded);
+  ~TokenTrie();
+
+  const std::vector<TrieNode>& nodes() const { return nodes_; }
+  uint32_t size() const { return size_; }  // width of the logits
+  uint32_t num_words() const { return (size_ + 31) / 32; }
+  uint32_t max_depth() const { return max_depth_; }
+  const std::vector<uint32_t>& end_ids() const { return end_ids_; }
+  bool IsEnd(uint32_t token) const { return is_end_[token]; }
+  bool IsText(uint32_t token) const { return is_text_[token]; }  // in the tree
+  std::string_view bytes(uint32_t token) const {
+    return std::string_view(pool_).substr(offsets_[token], offsets_[token + 1] - offsets_[token]);
+  }
+  int32_t same_as(uint32_t token) const { return same_as_[token]; }  // the next token with equal bytes, or -1
+  bool spells_every_byte() const { return spells_every_byte_; }
+  SharedMaskStore& shared_masks() const { return *shared_masks_; }
+  // The tokens of a greedy longest match over `text`, as far as it goes.
+  std::vector<uint32_t> LongestMatches(std::string_view text) const;
+
+ private:
+  std::vector<TrieNode> nodes_;
+  std::vector<uint32_t> end_ids_, offsets_;
+  std::vector<bool> is_end_, is_text_;
+  std::vector<int32_t> same_as_;
+  std::string pool_;
+  uint32_t size_, max_depth_ = 0;
+  bool spells_every_byte_ = false;
+  std::unique_ptr<SharedMaskStore> shared_masks_;
+};
+
+}  // namespace constrain
