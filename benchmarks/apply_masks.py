@@ -8,6 +8,7 @@ tests/test_benchmarks.py.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import statistics
@@ -100,18 +101,13 @@ def _call(variant: str, logits: Any, mask: Any) -> tuple[Callable[[], object], A
 
 
 def _bind(engine: str, kind: str, logits: Any, mask: Any) -> Callable[[], object]:
-    if engine == "constrain":
-        from constrain import apply_token_bitmask_inplace as apply
-    elif engine == "llguidance" and kind == "numpy":
-        from llguidance.numpy import apply_token_bitmask_inplace as apply
-    elif engine == "llguidance":
-        from llguidance.torch import apply_token_bitmask_inplace as apply
-    elif engine == "xgrammar":
-        from xgrammar import apply_token_bitmask_inplace as apply
-    elif kind == "numpy":
-        from outlines_core.kernels.numpy import apply_token_bitmask_inplace as apply
-    else:
-        from outlines_core.kernels.torch import apply_token_bitmask_inplace as apply
+    module = {
+        "constrain": "constrain",
+        "llguidance": f"llguidance.{kind}",
+        "xgrammar": "xgrammar",
+        "outlines-core": f"outlines_core.kernels.{kind}",
+    }[engine]
+    apply = importlib.import_module(module).apply_token_bitmask_inplace
     return lambda: apply(logits, mask)
 
 

@@ -62,7 +62,8 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-        pin = (lambda: os.sched_setaffinity(0, {self._core})) if self._core is not None else None
+        core = self._core
+        pin = None if core is None else (lambda: os.sched_setaffinity(0, {core}))
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.worker", self.engine, str(self._tasks)],

@@ -24,7 +24,7 @@ class ConstrainCursor:
 
 class ConstrainEngine:
     def __init__(self, tokenizer: Tokenizer) -> None:
-        self._vocabulary = constrain.Vocabulary.from_tokenizer(str(tokenizer.folder))
+        self._vocabulary = constrain.Vocabulary.from_tokenizer(str(tokenizer.folder), size=tokenizer.width)
         self._bitmask = constrain.allocate_token_bitmask(1, self._vocabulary.size)
         self.words = memoryview(self._bitmask[0])
 
