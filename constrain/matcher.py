@@ -77,25 +77,33 @@ class Matcher(_native.Matcher):
         return twin
 
     def forced_tokens(self) -> list[int]:
-        """The tokens of the forced text, as the vocabulary's own tokenizer would split it.
+        """The tokens of the forced text, split as the vocabulary's own tokenizer would.
 
-        The last token is kept back where a longer token could still swallow the border.
+        The last ones are kept back where a longer token could still swallow the border: see `accept_forced`.
         """
         forced = self.forced_bytes()
-        if not forced:
-            return []
-        ids = self.constraint.vocabulary.encode_forced(forced)
-        return self._without_open_border(ids, forced)
+        return self.fork().accept_forced(self.constraint.vocabulary.encode(forced)) if forced else []
 
-    def _without_open_border(self, ids: list[int], forced: bytes) -> list[int]:
-        tokens = self.constraint.vocabulary.tokens
-        probe = self.fork()
-        states_may_go_on = probe.accept_bytes(forced) and bool(probe.allowed_bytes())
-        if not states_may_go_on:
-            return ids
-        while ids and self.constraint.vocabulary.is_proper_prefix_of_a_token(tokens[ids[-1]] or b""):
-            ids = ids[:-1]
-        return ids
+    def accept_forced(self, tokens: Sequence[int]) -> list[int]:
+        """Accepts those of the forced `tokens` that stand whatever follows, and returns them.
+
+        The last ones are kept back while some longer token, allowed by the mask, begins with their bytes: the
+        tokenizer might have written that one, so the model shall choose.
+        """
+        vocabulary = self.constraint.vocabulary
+        position = num_kept = self.accept_tokens(tokens)
+        suffix = b""
+        while position > 0 and len(suffix) < vocabulary.max_token_length:
+            position -= 1
+            suffix = (vocabulary.tokens[tokens[position]] or b"") + suffix
+            self.rollback(1)
+            if any(self.is_token_allowed(i) for i in vocabulary.longer_tokens(suffix)):
+                num_kept = position
+        if num_kept > position:
+            self.accept_tokens(tokens[position:num_kept])
+        elif num_kept < position:
+            self.rollback(position - num_kept)
+        return list(tokens[:num_kept])
 
 
 def compile(expr: Expr | str, vocabulary: Vocabulary, limits: Limits | None = None) -> Constraint:

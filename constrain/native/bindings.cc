@@ -78,7 +78,7 @@ uint32_t* RowOf(const BitmaskArray& array, int64_t index, const TokenTrie& trie)
 
 BitmaskArray ToArray(nb::handle bitmask) {
   BitmaskArray array;
-  if (!nb::try_cast<BitmaskArray>(bitmask, array))
+  if (!nb::try_cast<BitmaskArray>(bitmask, array, /*convert=*/false))
     throw ExpressionError("bitmask: a writable C-contiguous int32 array on the CPU is needed");
   return array;
 }
@@ -284,23 +284,23 @@ void BindConstraint(nb::module_& m) {
   nb::class_<BoundMatcher>(m, "Matcher", "The cursor of one request through a constraint.")
       .def(nb::init<std::shared_ptr<Constraint>, bool>(), "constraint"_a, "is_turn"_a)
       .def(nb::init<const BoundMatcher&>(), "other"_a)
-      .def("fill_next_token_bitmask", [](BoundMatcher& t, nb::handle bitmask, int64_t index) {
+      .def("fill_next_token_bitmask", [](BoundMatcher& t, nb::object bitmask, int64_t index) {
         if (bitmask.ptr() != t.bound) {
           t.array = ToArray(bitmask);
           t.keep = nb::borrow(bitmask);
           t.bound = bitmask.ptr();
         }
         t.FillMask(RowOf(t.array, index, t.constraint()->trie()));
-      }, "bitmask"_a, "index"_a = 0)
+      }, "bitmask"_a.none(), "index"_a = 0)
       .def("is_token_allowed", &Matcher::IsTokenAllowed, "token_id"_a)
       .def("accept_token", &Matcher::AcceptToken, "token_id"_a)
-      .def("accept_tokens", [](Matcher& t, const std::vector<int64_t>& ids) {
+      .def("accept_tokens", [](BoundMatcher& t, const std::vector<int64_t>& ids) {
         size_t n = 0;
         while (n < ids.size() && t.AcceptToken(ids[n])) ++n;
         return n;
       }, "token_ids"_a)
-      .def("accept_bytes", [](Matcher& t, const nb::bytes& text) { return t.AcceptBytes(View(text)); }, "text"_a)
-      .def("rollback", [](Matcher& t, int64_t n) {
+      .def("accept_bytes", [](BoundMatcher& t, const nb::bytes& text) { return t.AcceptBytes(View(text)); }, "text"_a)
+      .def("rollback", [](BoundMatcher& t, int64_t n) {
         if (n < 0) throw ExpressionError("rollback by a negative count");
         t.Rollback(static_cast<size_t>(n));
       }, "n"_a)
@@ -308,9 +308,9 @@ void BindConstraint(nb::module_& m) {
       .def("is_accepting", &Matcher::IsAccepting)
       .def("is_terminated", &Matcher::IsTerminated)
       .def_prop_ro("num_accepted", &Matcher::num_accepted)
-      .def("forced_bytes", [](const Matcher& t, size_t max_length) { return ToBytes(t.ForcedBytes(max_length)); }, "max_length"_a = 4096)
+      .def("forced_bytes", [](const BoundMatcher& t, size_t max_length) { return ToBytes(t.ForcedBytes(max_length)); }, "max_length"_a = 4096)
       .def("allowed_tokens", &Matcher::AllowedTokens)
-      .def("allowed_bytes", [](const Matcher& t) { return ToBytes(t.AllowedBytes()); })
+      .def("allowed_bytes", [](const BoundMatcher& t) { return ToBytes(t.AllowedBytes()); })
       .def("describe", &Matcher::Describe, "max_length"_a = 200)
       .def("labels", &Matcher::Labels);
 
@@ -331,7 +331,7 @@ void BindConstraint(nb::module_& m) {
       if (matchers[i]) accepted[i] = matchers[i]->AcceptToken(ids[i]);
     return accepted;
   }, "matchers"_a, "token_ids"_a);
-  m.def("apply_token_bitmask", &ApplyBitmask, "logits"_a, "bitmask"_a);
+  m.def("apply_token_bitmask", &ApplyBitmask, "logits"_a.noconvert(), "bitmask"_a.noconvert());
 }
 
 void MapErrors() {

@@ -160,7 +160,7 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       const ExprId first = MakeConcat(x, n.b);
       if (!nodes_[n.a].nullable) return first;
       const ExprId y = DeriveAt(n.b, byte, depth, blocked);
-      return y == kPending ? y : MakeOr({first, y});
+      return y == kPending || first == kNoMatch ? y : MakeOr({first, y});
     }
     case Kind::kOr:
     case Kind::kAnd: {
