@@ -305,7 +305,7 @@ def test_nothing_recurses_over_its_input(n):
     s = ExprSet()
     spine = s.concat([s.repeat(s.byte_set(bytes([i % 200])), 0, 1) for i in range(n)])
     assert s.nullable(spine)
-    assert s.matches(spine, bytes([0, 1, 2]))
+    assert s.matches(spine, bytes([7]))
     long_words = s.union([s.literal(b"x" * n + b"1"), s.literal(b"x" * n + b"2")])
     assert s.matches(long_words, b"x" * n + b"2")
 
