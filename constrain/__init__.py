@@ -30,7 +30,7 @@ from constrain.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from constrain.extract import extract
-    from constrain.models.phi import Phi
+    from constrain.generate import Phi
 
 __all__ = [
     "ConstrainError",
@@ -64,7 +64,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # These two bring torch along; they are imported when first used.
     if name == "Phi":
-        from constrain.models.phi import Phi
+        from constrain.generate import Phi
 
         return Phi
     if name == "extract":

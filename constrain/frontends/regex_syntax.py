@@ -490,7 +490,7 @@ class _Parser:
     def digits_escape(self) -> None:
         """`\\123`: an octal escape of three digits (Python), or a reference to a group."""
         start = self.at
-        octal = re.compile("[0-3]?[0-7]{3}" if False else "[0-7]{3}").match(self.pattern, start + 1)
+        octal = re.compile("[0-7]{3}").match(self.pattern, start + 1)
         if octal and self.python:
             code = int(octal.group(), 8)
             if code > 0o377:

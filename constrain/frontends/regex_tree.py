@@ -1,11 +1,11 @@
 r"""The syntax tree of a regex: what a pattern says, before anything is spelt in bytes.
 
-Eight kinds of node. The first five consume text; the last three, the assertions, look at it. `^ $ \A \Z \b (?=[ab])` are
+Nine kinds of node. Six consume text (`Meet`, intersection, is made from assertions alone); three, the assertions, look at it. `^ $ \A \Z \b (?=[ab])` are
 all written with these three: `\A` is "what precedes is the edge of the text", so `Context(behind, NONE, edge=True)`.
 
 Invariants: made by the functions below only; `DEAD` (no text at all) is never inside another node except under a look;
-`min_length` and `max_length` count code points and bound what a node consumes; `plain` says that no assertion is inside;
-`depth` bounds any recursion over the tree. Nothing here recurses. Held by tests/test_regex.py.
+`min_length` and `max_length` count code points and bound what a node consumes; `nullable` is exact where `plain` says
+that no assertion is inside; `depth` counts the levels that hold assertions, or all where none does. Nothing here recurses. Held by tests/test_regex.py.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ __all__ = [
     "DEAD",
     "EMPTY",
     "INFINITE",
+    "Assertion",
     "Chars",
     "Concat",
     "Context",
     "Look",
+    "Meet",
     "Node",
     "Repeat",
     "Text",
@@ -40,13 +42,15 @@ _MERGED_TEXT = 256
 class Node:
     """A part of a pattern."""
 
-    __slots__ = ("depth", "max_length", "min_length", "plain")
+    __slots__ = ("depth", "max_length", "min_length", "nullable", "plain")
 
-    def __init__(self, min_length: int, max_length: int, plain: bool, depth: int) -> None:
-        self.min_length = min_length
-        self.max_length = max_length
-        self.plain = plain
-        self.depth = depth
+    def __init__(self, children: list[Node], min_length: int, max_length: int, nullable: bool) -> None:
+        self.min_length = min_length if min_length < INFINITE else INFINITE
+        self.max_length = max_length if max_length < INFINITE else INFINITE
+        self.nullable = nullable
+        looking = [child.depth for child in children if not child.plain]
+        self.plain = not looking
+        self.depth = 1 + max(looking or (child.depth for child in children), default=0)
 
     @property
     def fixed_width(self) -> bool:
@@ -61,6 +65,7 @@ class Text(Node):
     def __init__(self, text: str) -> None:
         self.text = text
         self.min_length = self.max_length = len(text)
+        self.nullable = not text
         self.plain = True
         self.depth = 0
 
@@ -73,6 +78,7 @@ class Chars(Node):
     def __init__(self, points: CodePoints) -> None:
         self.points = points
         self.min_length = self.max_length = 1 if points else INFINITE
+        self.nullable = False
         self.plain = True
         self.depth = 0
 
@@ -82,12 +88,8 @@ class Concat(Node):
 
     def __init__(self, parts: list[Node]) -> None:
         self.parts = parts
-        super().__init__(
-            min(sum(p.min_length for p in parts), INFINITE),
-            min(sum(p.max_length for p in parts), INFINITE),
-            all(p.plain for p in parts),
-            1 + max(p.depth for p in parts),
-        )
+        least, most = sum(p.min_length for p in parts), sum(p.max_length for p in parts)
+        super().__init__(parts, least, most, all(p.nullable for p in parts))
 
 
 class Union(Node):
@@ -95,12 +97,8 @@ class Union(Node):
 
     def __init__(self, parts: list[Node]) -> None:
         self.parts = parts
-        super().__init__(
-            min(p.min_length for p in parts),
-            max(p.max_length for p in parts),
-            all(p.plain for p in parts),
-            1 + max(p.depth for p in parts),
-        )
+        least, most = min(p.min_length for p in parts), max(p.max_length for p in parts)
+        super().__init__(parts, least, most, any(p.nullable for p in parts))
 
 
 class Repeat(Node):
@@ -113,11 +111,36 @@ class Repeat(Node):
         self.min = least
         self.max = most
         self.greedy = greedy
-        most_length = 0 if item.max_length == 0 else min(item.max_length * most, INFINITE)
-        super().__init__(min(item.min_length * least, INFINITE), most_length, item.plain, item.depth + 1)
+        most_length = item.max_length * most if item.max_length else 0
+        super().__init__([item], item.min_length * least, most_length, least == 0 or item.nullable)
 
 
-class Context(Node):
+class Meet(Node):
+    """The texts of `item` that are also texts of `other`, or, if `negative`, are not; both without assertions."""
+
+    __slots__ = ("item", "negative", "other")
+
+    def __init__(self, item: Node, other: Node, negative: bool) -> None:
+        self.item = item
+        self.other = other
+        self.negative = negative
+        nullable = item.nullable and other.nullable != negative
+        super().__init__([item, other], item.min_length, item.max_length, nullable)
+
+
+class Assertion(Node):
+    """Consumes nothing; holds or does not."""
+
+    __slots__ = ()
+
+    def __init__(self, depth: int = 0) -> None:
+        self.min_length = self.max_length = 0
+        self.nullable = True
+        self.plain = False
+        self.depth = depth + 1
+
+
+class Context(Assertion):
     """The character before (`behind`) or after this place is one of `points`; or, if `edge`, there is none."""
 
     __slots__ = ("behind", "edge", "points")
@@ -126,10 +149,10 @@ class Context(Node):
         self.behind = behind
         self.points = points
         self.edge = edge
-        super().__init__(0, 0, False, 1)
+        super().__init__()
 
 
-class WordBoundary(Node):
+class WordBoundary(Assertion):
     r"""`\b`, or `\B` if `negative`; `word` is what `\w` means."""
 
     __slots__ = ("negative", "word")
@@ -137,10 +160,10 @@ class WordBoundary(Node):
     def __init__(self, word: CodePoints, negative: bool) -> None:
         self.word = word
         self.negative = negative
-        super().__init__(0, 0, False, 1)
+        super().__init__()
 
 
-class Look(Node):
+class Look(Assertion):
     """`(?=item) (?!item) (?<=item) (?<!item)`."""
 
     __slots__ = ("behind", "item", "negative")
@@ -149,7 +172,7 @@ class Look(Node):
         self.behind = behind
         self.negative = negative
         self.item = item
-        super().__init__(0, 0, False, item.depth + 1)
+        super().__init__(item.depth if not item.plain else 0)
 
 
 EMPTY = Text("")

@@ -210,6 +210,13 @@ _FEW_TEXTS = 8
 class Utf8Alphabet(Alphabet):
     """Every character is spelt by its UTF-8 bytes."""
 
+    def on(self, expr_set: Any) -> Utf8Alphabet:
+        """The same alphabet over a clone of its set: the ids stay what they were."""
+        other = Utf8Alphabet(expr_set)
+        other._spelt = self._spelt.copy()
+        other._any_text = self._any_text
+        return other
+
     def spell(self, points: CodePoints) -> int:
         if points.ranges[-1][1] < 0x80:
             return int(self.set.byte_set(_members(points.ranges)))

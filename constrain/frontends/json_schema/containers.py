@@ -1,0 +1,368 @@
+"""Object and array shapes as expressions: members in definition order, items in place, counts by small automata.
+
+Invariants: between two tokens stands exactly one run of white space (see `json_text.Layout`); every container is one
+`body` of the core, so borders survive; recursion only happens through the writer that is asked for the members'
+values. Automata over counts are written out as expressions from their last state to their first, every loop being a
+single state's. Held by tests/test_json_schema_objects.py and tests/test_json_schema_arrays.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..json_text import canonical
+from .shapes import ArrayShape, Conjunction, Counted, ObjectShape, Witness
+
+if TYPE_CHECKING:
+    from .writer import Writer
+
+__all__ = ["ObjectWriter", "write_array"]
+
+MAX_STATES = 20_000
+MAX_UNIQUE_VALUES = 9
+
+Entry = tuple[int, int, int]  # expression, least and greatest count (-1: no bound)
+
+
+class ObjectWriter:
+    """Writes one object at one depth."""
+
+    def __init__(self, writer: Writer, where: str, depth: int) -> None:
+        self.writer, self.where, self.depth = writer, where, depth
+        self.session = writer.session
+        self.layout = writer.text.layout(depth)
+
+    # Entries.
+
+    def key(self, name: str) -> int:
+        """The lexeme of one key."""
+        s = self.session.set
+        if self.session.options.escapes == "canonical":
+            return s.lexeme(s.literal(b'"%s"' % canonical(name)))
+        quote = self.writer.text.quote
+        return s.lexeme(s.concat([quote, self.session.alphabet.text(name), quote]))
+
+    def other_key(self, names: list[str], language: int | None) -> int:
+        """The lexeme of any key in a language (None: any string) that is none of the names; NO_MATCH where none is."""
+        s, text = self.session.set, self.writer.text
+        quote = text.quote
+        if not names:
+            return text.string if language is None else s.lexeme(s.concat([quote, language, quote]))
+        listed = s.complement(self.session.alphabet.texts(names))
+        body = s.intersection([self.session.alphabet.any_text if language is None else language, listed])
+        if language is not None and s.is_empty(body):
+            return 0
+        return s.lexeme(s.concat([quote, body, quote]))
+
+    def entry(self, key: int, value: int) -> int:
+        """`"key": value` and the white space after it."""
+        return self.session.set.concat([key, self.writer.after_key(value, self.depth)]) if key and value else 0
+
+    # Whole objects.
+
+    def shape(self, shape: ObjectShape) -> int:
+        """The expression of a shape; NO_MATCH where nothing fits."""
+        if shape.witnesses:
+            parts = [self._one(s, w) for s, w in self._expand(shape)]
+            return int(self.session.set.union(parts))
+        return self._one(shape, [])
+
+    def _expand(self, shape: ObjectShape) -> list[tuple[ObjectShape, list[Witness]]]:
+        """Every way to let a witness be one of the names, or one further key."""
+        keys = self.writer.normaliser.keys
+        cases: list[tuple[ObjectShape, list[Witness]]] = [(shape._replace(witnesses=()), [])]
+        for w in shape.witnesses:
+            grown = []
+            for case, others in cases:
+                names = dict(case.names)
+                for name in sorted(w.excluded):
+                    if name not in names:
+                        names[name] = keys.value_of(case.classes, name)
+                case = case._replace(names=names)
+                for name, item in names.items():
+                    if name not in w.excluded and keys.holds(w.keys, name):
+                        with_name = case._replace(names={**names, name: item | w.value}, required=case.required | {name})
+                        grown.append((with_name, others))
+                grown.append((case, [*others, w]))
+            cases = grown
+            if len(cases) > 64:
+                self.session.refuse("so many properties under a negation", self.where)
+                return [(shape._replace(witnesses=()), [])]
+        return cases
+
+    def _one(self, shape: ObjectShape, witnesses: list[Witness]) -> int:
+        if len(witnesses) > 1:
+            self.session.refuse("several negations about unnamed properties of one object", self.where)
+        entries: list[Entry] = []
+        order = [*shape.names, *sorted(shape.required.difference(shape.names))]
+        for name in order:
+            item = shape.names.get(name)
+            if item is None:
+                item = self.writer.normaliser.keys.value_of(shape.classes, name)
+            value = self.writer.conjunction(item, self.where, self.depth + 1) if 1 not in item else 0
+            needed = name in shape.required
+            if not value:
+                if needed:
+                    why = self.session.reason
+                    return self.session.never(f"the required property {name!r} at {self.where} cannot exist: {why}")
+                continue
+            entries.append((self.entry(self.key(name), value), int(needed), 1))
+        rest = self._classes(shape, order, None)
+        if not witnesses:
+            if rest:
+                entries.append((rest, 0, -1))
+        else:
+            found = self._classes(shape, order, witnesses[0])
+            if not found:
+                return self.session.never(f"no further property may fail as a negation at {self.where} asks")
+            around: list[Entry] = [(rest, 0, -1)] if rest else []
+            entries += [*around, (found, 1, 1), *around]
+        return self.entries(entries, shape.low, shape.high)
+
+    def _classes(self, shape: ObjectShape, names: list[str], witness: Witness | None) -> int:
+        """One member whose key is none of the names, by the classes; also satisfying a witness."""
+        keys, s = self.writer.normaliser.keys, self.session.set
+        parts = []
+        for key_class, item in shape.classes:
+            if witness is not None:
+                key_class, item = key_class | witness.keys, item | witness.value
+            if 1 in item:
+                continue
+            language = keys.language(key_class) if key_class else None
+            if language == 0:
+                continue
+            key = self.other_key(names, language)
+            value = self.writer.conjunction(item, self.where, self.depth + 1) if key else 0
+            if value:
+                parts.append(self.entry(key, value))
+        return int(s.union(parts)) if parts else 0
+
+    def entries(self, entries: list[Entry], low: int, high: int) -> int:
+        """An object with these entries in this order, and between `low` and `high` of them in all (-1: no bound)."""
+        s, layout = self.session.set, self.layout
+        least = sum(e[1] for e in entries)
+        most = -1 if any(e[2] < 0 for e in entries) else sum(e[2] for e in entries)
+        if high >= 0 and (most < 0 or most > high):
+            most = high
+        elif high > most >= 0 or high < 0:
+            high = -1
+        if 0 <= most < max(low, least):
+            if most < low:
+                return self.session.never(f"'minProperties' {low} at {self.where} is above the {most} properties that are allowed")
+            return self.session.never(f"'maxProperties' {high} at {self.where} is below the {least} properties that are required")
+        if low <= least and (high < 0 or high == most and not any(e[2] < 0 for e in entries) and most == sum(e[2] for e in entries)):
+            low = 0
+            high = -1
+        plain_empty = layout.empty_object is None or least > 0
+        if not low and high < 0 and plain_empty:
+            inner = s.members(layout.comma, entries)
+            return self.body(s.concat([layout.open_object, inner, layout.close_object]))
+        parts = []
+        if not plain_empty and not low:
+            parts.append(layout.empty_object)
+            low = 1
+        if high != 0:
+            inner = self.counted(entries, low, high)
+            parts.append(s.concat([layout.open_object, inner, layout.close_object]))
+        elif plain_empty:
+            parts.append(s.concat([layout.open_object, layout.close_object]))
+        return self.body(s.union(parts))
+
+    def body(self, inner: int) -> int:
+        return self.writer.body(inner, self.where)
+
+    def counted(self, entries: list[Entry], low: int, high: int) -> int:
+        """Separated entries, between `low` and `high` in all. A state is a place in the list and a count up to `cap`."""
+        s, comma = self.session.set, self.layout.comma
+        cap = max(1, high if high >= 0 else low)
+        if cap * (len(entries) + 1) > MAX_STATES:
+            self.session.refuse(f"'minProperties' or 'maxProperties' of {cap}", self.where)
+            return int(s.members(comma, entries))
+        after = [1 if k >= low else 0 for k in range(cap + 1)]
+        for expression, least, most in reversed(entries):
+            more = s.concat([comma, expression])
+            here = [0] * (cap + 1)
+            for k in range(cap, -1, -1):
+                one = expression if k == 0 else more
+                if most < 0:
+                    if k == cap:
+                        here[k] = after[k] if high >= 0 else s.concat([s.repeat(more, 0, -1), after[k]])
+                    else:
+                        here[k] = s.union([s.concat([one, here[k + 1]]), after[k]])
+                    continue
+                reached = 0 if k == cap and high >= 0 else after[min(k + 1, cap)]
+                taken = s.concat([one, reached])
+                here[k] = taken if least else s.union([taken, after[k]])
+            after = here
+        return int(after[0])
+
+
+def write_array(writer: Writer, shape: ArrayShape, where: str, depth: int) -> int:
+    """The expression of an array shape; NO_MATCH where nothing fits."""
+    s, layout = writer.session.set, writer.text.layout(depth)
+    if shape.unique and not 0 <= shape.high <= 1:
+        values = _listed_values(writer, shape)
+        if values is None:
+            limit = f" (it is carried out for at most {MAX_UNIQUE_VALUES} listed scalar values)"
+            writer.session.refuse("'uniqueItems'", where, limit)
+        else:
+            return _wrap(writer, _distinct(writer, shape, values, where, depth), shape.low == 0, where, depth)
+    if shape.contains:
+        inner = _automaton(writer, shape, where, depth)
+        return _wrap(writer, inner, shape.low == 0 and not any(c.low for c in shape.contains), where, depth)
+    items = _items(writer, shape, where, depth)
+    if items is None:
+        return 0
+    if layout.empty_array is None or shape.low:
+        return writer.body(s.concat([layout.open_array, items[0], layout.close_array]), where)
+    return writer.body(s.union([layout.empty_array, s.concat([layout.open_array, items[1], layout.close_array])]), where)
+
+
+def _wrap(writer: Writer, inner: int, may_be_empty: bool, where: str, depth: int) -> int:
+    """Brackets around items; an indented layout writes the empty array as `[]`."""
+    s, layout = writer.session.set, writer.text.layout(depth)
+    if not inner:
+        return writer.session.never(f"no list of items fits at {where}")
+    if layout.empty_array is None or not may_be_empty:
+        return writer.body(s.concat([layout.open_array, inner, layout.close_array]), where)
+    some = s.intersection([inner, s.concat([s.byte_range(0, 255), 2])])
+    return writer.body(s.union([layout.empty_array, s.concat([layout.open_array, some, layout.close_array])]), where)
+
+
+def _item(writer: Writer, item: Conjunction, where: str, depth: int) -> int:
+    """One item and the white space after it."""
+    value = 0 if 1 in item else writer.conjunction(item, where, depth + 1)
+    return int(writer.session.set.concat([value, writer.text.layout(depth).tail])) if value else 0
+
+
+def _items(writer: Writer, shape: ArrayShape, where: str, depth: int) -> tuple[int, int] | None:
+    """The items between the brackets; and the same without the empty list."""
+    s, comma = writer.session.set, writer.text.layout(depth).comma
+    low, high, places = shape.low, shape.high, len(shape.prefix)
+    rest = _item(writer, shape.rest, where, depth) if high < 0 or high > places else 0
+    after = _rest(s, comma, rest, max(0, low - places), high - places if high >= 0 else -1, places == 0)
+    if not after:
+        writer.session.never(f"'minItems' {low} at {where} cannot be met: {writer.session.reason}")
+        return None
+    some = after
+    for place in range(places - 1, -1, -1):
+        item = _item(writer, shape.prefix[place], where, depth) if high < 0 or place < high else 0
+        some = s.concat([item if place == 0 else s.concat([comma, item]), after]) if item else 0
+        after = some if place < low else s.union([1, some])
+        if not after:
+            writer.session.never(f"'minItems' {low} at {where} cannot be met: {writer.session.reason}")
+            return None
+    if not places:
+        some = _rest(s, comma, rest, max(1, low), high, True)
+    return after, some
+
+
+def _rest(s: Any, comma: int, item: int, low: int, high: int, first: bool) -> int:
+    """Between `low` and `high` further items; the first one without a comma where nothing stands before it."""
+    if not item or high == 0:
+        return 1 if low == 0 else 0
+    more = s.concat([comma, item])
+    if not first:
+        return int(s.repeat(more, low, high))
+    some = s.concat([item, s.repeat(more, max(0, low - 1), high - 1 if high >= 0 else -1)])
+    return int(some if low else s.union([1, some]))
+
+
+State = tuple[int, tuple[int, ...]]
+
+
+def _automaton(writer: Writer, shape: ArrayShape, where: str, depth: int) -> int:
+    """Items with `contains`: a state is a place and how many items have counted so far, both no further than matters."""
+    s, session = writer.session.set, writer.session
+    bounded = shape.high >= 0
+    last = shape.high if bounded else max(len(shape.prefix), shape.low, *(c.start for c in shape.contains), 1)
+    caps = [c.high if c.high >= 0 else c.low for c in shape.contains]
+    total = last + 1
+    for cap in caps:
+        total *= cap + 1
+    if total > MAX_STATES:
+        session.refuse("'contains' with counts so large", where)
+        return _items(writer, shape._replace(contains=()), where, depth)[0]  # type: ignore[index]
+    states = _states(last, caps)
+    done: dict[State, int] = {}
+    for state in states:  # later places and greater counts first
+        place, counts = state
+        groups: dict[State, list[int]] = {}
+        if not (bounded and place == last):
+            for item, moved in _choices(writer, shape, place, counts):
+                value = _item(writer, item, where, depth)
+                if value:
+                    groups.setdefault((min(place + 1, last), moved), []).append(value)
+        comma = writer.text.layout(depth).comma
+        accepts = place >= shape.low and all(n >= c.low for n, c in zip(counts, shape.contains, strict=True))
+        parts = [1] if accepts else []
+        loop = 1
+        for target, values in groups.items():
+            one = s.union(values)
+            step = one if place == 0 else s.concat([comma, one])
+            if target == state:
+                loop = s.repeat(step, 0, -1)
+            else:
+                parts.append(s.concat([step, done[target]]))
+        done[state] = s.concat([loop, s.union(parts)])
+    return int(done[(0, (0,) * len(caps))])
+
+
+def _states(last: int, caps: list[int]) -> list[State]:
+    vectors: list[tuple[int, ...]] = [()]
+    for cap in caps:
+        vectors = [(*v, n) for v in vectors for n in range(cap, -1, -1)]
+    return [(place, v) for place in range(last, -1, -1) for v in sorted(vectors, key=lambda v: (-sum(v), v))]
+
+
+def _choices(writer: Writer, shape: ArrayShape, place: int, counts: tuple[int, ...]) -> list[tuple[Conjunction, tuple[int, ...]]]:
+    """What may stand at a place, split by which of the counted conditions it meets."""
+    base = shape.prefix[place] if place < len(shape.prefix) else shape.rest
+    choices: list[tuple[Conjunction, tuple[int, ...]]] = [(base, ())]
+    for counted, n in zip(shape.contains, counts, strict=True):
+        grown = []
+        for item, moved in choices:
+            grown += [(item | extra, (*moved, m)) for extra, m in _split(writer, counted, place, n)]
+        choices = grown
+    return choices
+
+
+def _split(writer: Writer, counted: Counted, place: int, n: int) -> list[tuple[Conjunction, int]]:
+    if place < counted.start or (counted.high < 0 and n >= counted.low):
+        return [(frozenset(), n)]
+    if counted.high < 0:
+        return [(frozenset(), n), (counted.item, n + 1)]
+    outside = writer.normaliser.negated(counted.item)
+    return [(outside, n)] + ([(counted.item, n + 1)] if n < counted.high else [])
+
+
+def _listed_values(writer: Writer, shape: ArrayShape) -> list[Any] | None:
+    """The scalar values that the items of an array may take, where they are few."""
+    if shape.prefix or shape.contains:
+        return None
+    form = writer.normaliser.form(shape.rest)
+    if form.objects or form.arrays:
+        return None
+    values: list[Any] = ([None] if form.null else []) + [v for bit, v in ((1, False), (2, True)) if form.booleans & bit]
+    for group in (form.numbers, form.strings):
+        for x in group:
+            if x.values is None:  # type: ignore[attr-defined]
+                return None
+            values += [v for v in x.values if v not in values or isinstance(v, bool)]  # type: ignore[attr-defined]
+    return values if len(values) <= MAX_UNIQUE_VALUES else None
+
+
+def _distinct(writer: Writer, shape: ArrayShape, values: list[Any], where: str, depth: int) -> int:
+    """Lists of some values, none twice: a state is the set of values that have been used."""
+    s, comma = writer.session.set, writer.text.layout(depth).comma
+    items = [_item(writer, writer.constant(v, where) | shape.rest, where, depth) for v in values]
+    done: dict[int, int] = {}
+    for used in sorted(range(1 << len(values)), key=lambda u: -u.bit_count()):
+        n = used.bit_count()
+        parts = [1] if n >= shape.low else []
+        if shape.high < 0 or n < shape.high:
+            for i, item in enumerate(items):
+                if item and not used >> i & 1 and done[used | 1 << i]:
+                    parts.append(s.concat([item if n == 0 else s.concat([comma, item]), done[used | 1 << i]]))
+        done[used] = s.union(parts)
+    return int(done[0])

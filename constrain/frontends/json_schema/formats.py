@@ -1,0 +1,177 @@
+"""The formats of JSON Schema as regexes over the decoded string, each matching the whole of it.
+
+A format here is exact by its RFC, or narrower, and then listed in `NARROWED` with the reason: a narrower format may be
+asserted (no wrong text comes out), never denied. Formats that have no regex are not asserted at all: an unknown name is
+an annotation, a known one of `REFUSED` is refused. Sources: RFC 3339 and ISO 8601 (times, appendix A for durations),
+RFC 5321 (mailboxes), RFC 1123 (host names), RFC 4291 (IPv6), RFC 3986/3987 (URI, IRI), RFC 6570 (URI templates),
+RFC 6901 and its relative draft (JSON pointers), RFC 4122. Held by tests/test_json_schema_formats.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ..._native import ExprSet
+from ..json_text import JsonAlphabet
+
+if TYPE_CHECKING:
+    from .session import Session
+
+__all__ = ["FORMATS", "NARROWED", "REFUSED", "format_expression"]
+
+
+def _date() -> str:
+    year = r"(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+    fours = r"(?:0[48]|[2468][048]|[13579][26])"
+    leap = rf"(?:[0-9]{{2}}{fours}|{fours}00)"
+    days = r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
+    return rf"(?:{year}-{days}|{leap}-02-29)"
+
+
+def _leap_second() -> str:
+    """23:59:60 in UTC, told with any offset: the local hour and minute give the offset."""
+    minutes = []
+    for minute in range(60):
+        east, west = (minute + 1) % 60, 59 - minute
+        hours = []
+        for hour in range(24):
+            plus = (hour - 23 - (1 if east else 0)) % 24
+            hours.append((f"{hour:02d}", f"\\+{plus:02d}:{east:02d}|-{23 - hour:02d}:{west:02d}"))
+        minutes += [f"{hour}:{minute:02d}:60(?:\\.[0-9]+)?(?:{offset})" for hour, offset in hours]
+    return "|".join(minutes)
+
+
+def _time() -> str:
+    clock = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+    zone = rf"(?:[Zz]|[+-]{clock})"
+    return rf"(?:{clock}:[0-5][0-9](?:\.[0-9]+)?{zone}|23:59:60(?:\.[0-9]+)?[Zz]|LEAP)"
+
+
+def _duration() -> str:
+    day, minute = "[0-9]+D", "[0-9]+M(?:[0-9]+S)?"
+    month = f"[0-9]+M(?:{day})?"
+    year = f"[0-9]+Y(?:{month})?"
+    time = f"T(?:[0-9]+H(?:{minute})?|{minute}|[0-9]+S)"
+    return f"P(?:(?:{day}|{month}|{year})(?:{time})?|{time}|[0-9]+W)"
+
+
+def _ipv6() -> str:
+    h = "[0-9A-Fa-f]{1,4}"
+    forms = [f"(?:{h}:){{7}}{h}", f"(?:{h}:){{6}}{_IPV4}"]
+    for before in range(8):
+        head = (f"(?:{h}:){{{before - 1}}}{h}" if before > 1 else h) if before else ""
+        left = 7 - before
+        tails = [f"(?:{h}(?::{h}){{0,{left - 1}}})?"] if left else [""]
+        if left >= 2:
+            tails.append(f"(?:{h}:){{0,{left - 2}}}{_IPV4}")
+        forms.append(f"{head}::(?:{'|'.join(tails)})")
+    return f"(?:{'|'.join(forms)})"
+
+
+def _host_label() -> str:
+    """Letters, digits and inner hyphens, at most 63, without hyphens in both the third and fourth place (those are IDNA's)."""
+    a, h = "[A-Za-z0-9]", "[A-Za-z0-9-]"
+    return f"(?:{a}|{a}{a}|{a}{h}{a}|{a}{h}(?:(?:{a}|-){a}|(?:{a}{h}|-{a}){h}{{0,58}}{a}))"
+
+
+def _uri(more: str, private: str, reference: bool) -> str:
+    """`more` are further unreserved characters (IRI), `private` those of queries only."""
+    pct, sub = "%[0-9A-Fa-f]{2}", "!$&'()*+,;="
+    pchar = f"(?:[A-Za-z0-9._~{sub}:@{more}-]|{pct})"
+    no_colon = f"(?:[A-Za-z0-9._~{sub}@{more}-]|{pct})"
+    host = rf"(?:\[(?:{_IPV6}|[Vv][0-9A-Fa-f]+\.[A-Za-z0-9._~{sub}:-]+)\]|(?:[A-Za-z0-9._~{sub}{more}-]|{pct})*)"
+    authority = f"(?:(?:[A-Za-z0-9._~{sub}:{more}-]|{pct})*@)?{host}(?::[0-9]*)?"
+    empty_path = f"(?:/{pchar}*)*"
+    absolute = f"/(?:{pchar}+{empty_path})?"
+    query = rf"(?:\?(?:{pchar}|[/?{private}])*)?(?:#(?:{pchar}|[/?])*)?"
+    full = f"[A-Za-z][A-Za-z0-9+.-]*:(?://{authority}{empty_path}|{absolute}|{pchar}+{empty_path}|){query}"
+    if not reference:
+        return full
+    return f"(?:{full}|(?://{authority}{empty_path}|{absolute}|{no_colon}+{empty_path}|){query})"
+
+
+def _template() -> str:
+    pct = "%[0-9A-Fa-f]{2}"
+    char = f"(?:[A-Za-z0-9_]|{pct})"
+    spec = rf"{char}(?:\.?{char})*(?::[1-9][0-9]{{0,3}}|\*)?"
+    literal = f"(?:[!#$&(-;=?-\\[\\]_a-z~{_UCS}{_PRIVATE}]|{pct})"
+    return rf"(?:{literal}|\{{[+#./;?&=,!@|]?{spec}(?:,{spec})*\}})*"
+
+
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_IPV6 = _ipv6()
+_LABEL = _host_label()
+_UCS = r"\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef" + "".join(rf"\U000{p:x}0000-\U000{p:x}fffd" for p in range(1, 14)) + r"\U000e1000-\U000efffd"
+_PRIVATE = r"\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
+_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+_POINTER = "(?:/(?:[^~/]|~[01])*)*"
+
+
+def _email(atom: str) -> str:
+    quoted = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
+    return rf"(?:{atom}+(?:\.{atom}+)*|{quoted})@(?:{_DOMAIN}|\[(?:{_IPV4}|IPv6:{_IPV6})\])"
+
+
+FORMATS: dict[str, str] = {
+    "date": _date(),
+    "time": _time(),
+    "date-time": rf"{_date()}[Tt]{_time()}",
+    "duration": _duration(),
+    "email": _email("[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"),
+    "hostname": rf"{_LABEL}(?:\.{_LABEL})*",
+    "ipv4": _IPV4,
+    "ipv6": _IPV6,
+    "uuid": "[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}",
+    "uri": _uri("", "", False),
+    "uri-reference": _uri("", "", True),
+    "iri": _uri(_UCS, _PRIVATE, False),
+    "iri-reference": _uri(_UCS, _PRIVATE, True),
+    "uri-template": _template(),
+    "json-pointer": _POINTER,
+    "relative-json-pointer": f"(?:0|[1-9][0-9]*)(?:#|{_POINTER})",
+}
+
+# Narrower than their RFC, and why: such a format may not stand under a negation.
+NARROWED = {
+    "date": "the year 0000 is left out, as Python's dates do",
+    "date-time": "the year 0000 is left out, as Python's dates do",
+    "hostname": "labels of IDNA (xn--…) are left out",
+    "email": "domains without IDNA's checks",
+}
+
+# Known to the standard, and refused where asserted.
+REFUSED = {"regex", "idn-email", "idn-hostname"}
+
+_MAX_LENGTH = {"hostname": 253}
+
+_lock = threading.Lock()
+_shared: dict[str, tuple[Any, JsonAlphabet, dict[str, int]]] = {}
+
+
+def format_expression(session: Session, name: str) -> int:
+    """The bodies of JSON strings of one format; built once per process and spelling, then copied."""
+    known = session.formats.get(name)
+    if known is None:
+        with _lock:
+            escapes = session.alphabet.escapes
+            if escapes not in _shared:
+                shared = ExprSet()
+                _shared[escapes] = (shared, JsonAlphabet(shared, escapes), {})
+            shared_set, alphabet, made = _shared[escapes]
+            if name not in made:
+                made[name] = _build(shared_set, alphabet, name)
+            known = session.formats[name] = session.set.copy_from(shared_set, made[name])
+    return known
+
+
+def _build(s: Any, alphabet: JsonAlphabet, name: str) -> int:
+    from ..regex import compile_regex
+
+    pattern = FORMATS[name].replace("|LEAP", "")
+    whole = compile_regex(pattern, alphabet)
+    longest = _MAX_LENGTH.get(name)
+    if longest is not None:
+        whole = s.intersection([whole, s.repeat(alphabet.any_character, 0, longest)])
+    return int(whole)

@@ -1,0 +1,335 @@
+"""Numbers: a shape of numeric assertions, and its language over the digits that a model writes.
+
+A `NumberShape` is a conjunction: an interval, integer or not, multiples and their negations, allowed and excluded
+values; shapes stay symbolic until they are emitted, so conjunction and negation speak of values and never of spellings
+(1 and 1.0 are equal). Spellings offered: plain decimals of any length, and, for a number that nothing restricts, JSON's
+exponents too. Bounds are exact rationals with a finite decimal expansion. Ranges are built digit by digit, as one
+automaton that knows whether it still runs along the lower or the upper bound. Held by tests/test_json_schema_numbers.py.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor
+from typing import Any, NamedTuple
+
+from ...errors import UnsupportedError
+
+__all__ = ["ANY_NUMBER", "NumberShape", "exact", "meet_numbers", "number_expression", "value_expression"]
+
+MAX_MODULUS = 20_000
+MAX_DIGITS = 2_000
+
+
+class NumberShape(NamedTuple):
+    """A conjunction of numeric assertions; None is no bound. `integer`: None either, True whole, False not whole."""
+
+    low: Fraction | None = None
+    low_open: bool = False
+    high: Fraction | None = None
+    high_open: bool = False
+    integer: bool | None = None
+    multiples: frozenset[tuple[Fraction, bool]] = frozenset()
+    values: frozenset[Fraction] | None = None
+    excluded: frozenset[Fraction] = frozenset()
+
+
+ANY_NUMBER = NumberShape()
+
+
+def exact(value: Any) -> Fraction:
+    """A JSON number's value: what its decimal spelling says, not the nearest binary float."""
+    if isinstance(value, int):
+        return Fraction(value)
+    return Fraction(value if isinstance(value, Decimal) else Decimal(repr(value)))
+
+
+def meet_numbers(x: NumberShape, y: NumberShape) -> NumberShape | str:
+    """The conjunction, or in words why it is empty."""
+    low, low_open = max(_low_key(x), _low_key(y))[1:]
+    high, high_open = min(_high_key(x), _high_key(y))[1:]
+    integer = x.integer if y.integer is None else y.integer
+    if x.integer is not None and y.integer is not None and x.integer != y.integer:
+        return "'type' asks for an integer and for a number that is none"
+    values = x.values if y.values is None else y.values if x.values is None else x.values & y.values
+    multiples, excluded = x.multiples | y.multiples, x.excluded | y.excluded
+    return settle(NumberShape(low, low_open, high, high_open, integer, multiples, values, excluded))
+
+
+def _low_key(x: NumberShape) -> tuple[tuple[int, Fraction, bool], Fraction | None, bool]:
+    return ((0, Fraction(0), False) if x.low is None else (1, x.low, x.low_open)), x.low, x.low_open
+
+
+def _high_key(x: NumberShape) -> tuple[tuple[int, Fraction, bool], Fraction | None, bool]:
+    return ((1, Fraction(0), False) if x.high is None else (0, x.high, not x.high_open)), x.high, x.high_open
+
+
+def settle(x: NumberShape) -> NumberShape | str:
+    """The shape with its values filtered, or why it is empty."""
+    if x.low is not None and x.high is not None and (x.low > x.high or (x.low == x.high and (x.low_open or x.high_open))):
+        low_word = "exclusiveMinimum" if x.low_open else "minimum"
+        high_word = "exclusiveMaximum" if x.high_open else "maximum"
+        return f"'{low_word}' {_show(x.low)} and '{high_word}' {_show(x.high)} leave no number"
+    if x.values is not None:
+        kept = frozenset(v for v in x.values if _holds(x, v))
+        return NumberShape(values=kept) if kept else "no number of 'enum' or 'const' is left"
+    return x
+
+
+def _holds(x: NumberShape, v: Fraction) -> bool:
+    return not (
+        v in x.excluded
+        or (x.low is not None and (v < x.low or (x.low_open and v == x.low)))
+        or (x.high is not None and (v > x.high or (x.high_open and v == x.high)))
+        or (x.integer is not None and (v.denominator == 1) != x.integer)
+        or any(((v / m).denominator == 1) != positive for m, positive in x.multiples)
+    )
+
+
+def _show(v: Fraction) -> str:
+    return str(v.numerator if v.denominator == 1 else float(v))
+
+
+def number_expression(s: Any, text: Any, shape: NumberShape, where: str) -> int:
+    """The lexeme of a shape in the expression set `s`; NO_MATCH where no number fits."""
+    if shape.values is not None:
+        return int(s.lexeme(s.union([value_expression(s, v) for v in sorted(shape.values)])))
+    plain = shape.low is None and shape.high is None
+    if plain and not shape.multiples and not shape.excluded and shape.integer is not False:
+        return int(text.integer if shape.integer else text.number)
+    base = _interval(s, shape, where)
+    parts = [base] if base is not None else []
+    for modulus, positive in sorted(shape.multiples):
+        table = _multiples(s, modulus, shape.integer is True, where)
+        parts.append(table if positive else s.complement(table))
+    if shape.integer is False:
+        parts.append(_not_whole(s))
+    if shape.excluded:
+        parts.append(s.complement(s.union([value_expression(s, v) for v in sorted(shape.excluded)])))
+    whole = parts[0] if len(parts) == 1 else s.intersection(parts)
+    if len(parts) > 1 and s.is_empty(whole):
+        return 0
+    return int(s.lexeme(whole))
+
+
+def _decimal_digits(v: Fraction, where: str) -> tuple[str, str]:
+    """Whole and fractional digits of a value ≥ 0, without a trailing zero in the fraction."""
+    scale, d = 0, v.denominator
+    while d % 10 == 0:
+        d, scale = d // 10, scale + 1
+    while d % 2 == 0:
+        d, scale = d // 2, scale + 1
+    while d % 5 == 0:
+        d, scale = d // 5, scale + 1
+    if d != 1 or scale > MAX_DIGITS or v.numerator.bit_length() > 4 * MAX_DIGITS:
+        raise UnsupportedError("a bound of so many digits", f"at {where}")
+    whole, fraction = divmod(v.numerator * 10**scale // v.denominator, 10**scale)
+    return str(whole), str(fraction).rjust(scale, "0").rstrip("0") if scale else ""
+
+
+def value_expression(s: Any, v: Fraction) -> int:
+    """Every plain decimal spelling of one value."""
+    whole, fraction = _decimal_digits(abs(v), "a value")
+    zero = s.literal(b"0")
+    end = s.repeat(zero, 0, -1)
+    head = s.literal(whole.encode())
+    if fraction:
+        body = s.concat([head, s.literal(f".{fraction}".encode()), end])
+    else:
+        body = s.concat([head, s.union([1, s.concat([s.literal(b"."), zero, end])])])
+    if v == 0:
+        return int(s.concat([s.union([1, s.literal(b"-")]), body]))
+    return int(s.concat([s.literal(b"-"), body]) if v < 0 else body)
+
+
+def _not_whole(s: Any) -> int:
+    digit = s.byte_range(48, 57)
+    digits = s.repeat(digit, 0, -1)
+    sign = s.union([1, s.literal(b"-")])
+    whole = s.union([s.literal(b"0"), s.concat([s.byte_range(49, 57), digits])])
+    return int(s.concat([sign, whole, s.literal(b"."), digits, s.byte_range(49, 57), digits]))
+
+
+def _interval(s: Any, shape: NumberShape, where: str) -> int | None:
+    """Plain decimals inside the interval, whole ones only where the shape says so."""
+    low, low_open, high, high_open = shape.low, shape.low_open, shape.high, shape.high_open
+    if shape.integer:
+        if low is not None:
+            low, low_open = Fraction(floor(low) + 1 if low_open else ceil(low)), False
+        if high is not None:
+            high, high_open = Fraction(ceil(high) - 1 if high_open else floor(high)), False
+        if low is not None and high is not None and low > high:
+            return 0
+    parts = []
+    if high is None or high > 0 or (high == 0 and not high_open):
+        floor_, open_ = (Fraction(0), False) if low is None or low < 0 else (low, low_open)
+        parts.append(_magnitudes(s, floor_, open_, high, high_open, bool(shape.integer), where))
+    if low is None or low < 0 or (low == 0 and not low_open):
+        floor_, open_ = (Fraction(0), False) if high is None or high >= 0 else (-high, high_open)
+        if high is not None and high == 0 and high_open:
+            open_ = True
+        top = None if low is None else -low
+        negative = _magnitudes(s, floor_, open_, top, low_open, bool(shape.integer), where)
+        parts.append(s.concat([s.literal(b"-"), negative]))
+    return int(s.union(parts))
+
+
+def _magnitudes(s: Any, low: Fraction, low_open: bool, high: Fraction | None, high_open: bool, integer: bool, where: str) -> int:
+    """Decimals v without a sign, low ≤ v ≤ high, either bound strict where it is open; 0 ≤ low."""
+    low_digits = _decimal_digits(low, where)
+    high_digits = None if high is None else _decimal_digits(high, where)
+    return _Range(s, low_digits, low_open, high_digits, high_open, integer).build()
+
+
+class _Range:
+    """The digits of a range. A state knows its place and whether all digits so far equal those of a bound (is tight)."""
+
+    def __init__(self, s: Any, low: tuple[str, str], low_open: bool, high: tuple[str, str] | None, high_open: bool, integer: bool) -> None:
+        self.s, self.integer = s, integer
+        self.low, self.low_open, self.high, self.high_open = low, low_open, high, high_open
+        self.width = max(len(low[1]), len(high[1]) if high else 0)
+        self.low_fraction = low[1].ljust(self.width, "0")
+        self.high_fraction = high[1].ljust(self.width, "0") if high else ""
+        self.digit = s.byte_range(48, 57)
+        self.any_digits = s.repeat(self.digit, 0, -1)
+        self.zeros = s.repeat(s.literal(b"0"), 0, -1)
+        self.memo: dict[tuple[bool, bool], int] = {}
+
+    def build(self) -> int:
+        s, least = self.s, len(self.low[0])
+        if self.high is None:
+            longer = s.concat([s.byte_range(49, 57), s.repeat(self.digit, least, -1), self.tail(False, False)])
+            return int(s.union([self.whole(least), longer]))
+        most = len(self.high[0])
+        parts = [self.whole(least)]
+        if most > least:
+            parts.append(self.whole(most))
+        if most > least + 1:
+            middle = s.repeat(self.digit, least, most - 2)
+            parts.append(s.concat([s.byte_range(49, 57), middle, self.tail(False, False)]))
+        return int(s.union(parts))
+
+    def whole(self, length: int) -> int:
+        """Whole parts of exactly `length` digits, and what follows them; built from the last digit to the first."""
+        low = self.low[0] if length == len(self.low[0]) else None
+        high = self.high[0] if self.high and length == len(self.high[0]) else None
+        after = {(a, b): self.tail(a, b) for a in (False, True) for b in (False, True)}
+        for place in range(length - 1, -1, -1):
+            least = 1 if place == 0 and length > 1 else 0
+            after = {
+                (a, b): self.step(after, a, b, low[place] if low and a else None, high[place] if high and b else None, least)
+                for a in (False, True)
+                for b in (False, True)
+            }
+        return after[low is not None, high is not None]
+
+    def step(self, after: dict[tuple[bool, bool], int], tight_low: bool, tight_high: bool, low: str | None, high: str | None, least: int = 0) -> int:
+        """One digit, then `after` by what is still tight."""
+        first = max(least, int(low)) if low is not None else least
+        last = int(high) if high is not None else 9
+        groups: dict[tuple[bool, bool], list[int]] = {}
+        for d in range(first, last + 1):
+            key = (low is not None and d == int(low), high is not None and d == int(high))
+            groups.setdefault(key, []).append(d)
+        s = self.s
+        parts = [s.concat([s.byte_range(48 + ds[0], 48 + ds[-1]), after[key]]) for key, ds in groups.items() if after[key]]
+        return int(s.union(parts))
+
+    def ends(self, place: int, tight_low: bool, tight_high: bool) -> bool:
+        """May the number end after `place` digits of its fraction?"""
+        if tight_low and (self.low_open or self.low_fraction[place:].strip("0")):
+            return False
+        return not (tight_high and self.high_open and not self.high_fraction[place:].strip("0"))
+
+    def tail(self, tight_low: bool, tight_high: bool) -> int:
+        """What may follow the whole part: nothing, or a dot and a fraction."""
+        key = (tight_low, tight_high)
+        if key in self.memo:
+            return self.memo[key]
+        s = self.s
+        parts = [1] if self.ends(0, tight_low, tight_high) else []
+        if self.integer:
+            if parts:
+                parts.append(s.concat([s.literal(b"."), s.literal(b"0"), self.zeros]))
+        else:
+            digits = self.fraction(tight_low, tight_high)
+            if digits:
+                parts.append(s.concat([s.literal(b"."), digits]))
+        self.memo[key] = int(s.union(parts))
+        return self.memo[key]
+
+    def fraction(self, tight_low: bool, tight_high: bool) -> int:
+        """At least one digit of the fraction."""
+        s = self.s
+        both = [(a, b) for a in (False, True) for b in (False, True)]
+        after = {key: self.rest(*key) for key in both}
+        for place in range(self.width - 1, -1, -1):
+            stepped = {
+                (a, b): self.step(after, a, b, self.low_fraction[place] if a else None, self.high_fraction[place] if b else None)
+                for a, b in both
+            }
+            if place == 0:
+                return stepped[tight_low, tight_high]
+            after = {key: s.union([stepped[key], 1]) if self.ends(place, *key) else stepped[key] for key in both}
+        return self.more(tight_low, tight_high)
+
+    def rest(self, tight_low: bool, tight_high: bool) -> int:
+        """After all digits of the bounds' fractions: any number of further digits."""
+        parts = [1] if self.ends(self.width, tight_low, tight_high) else []
+        return int(self.s.union([*parts, self.more(tight_low, tight_high)]))
+
+    def more(self, tight_low: bool, tight_high: bool) -> int:
+        """At least one further digit."""
+        s = self.s
+        if tight_high:
+            exactly = s.concat([s.literal(b"0"), self.zeros])
+            return 0 if self.high_open or (tight_low and self.low_open) else int(exactly)
+        if tight_low and self.low_open:
+            return int(s.concat([self.zeros, s.byte_range(49, 57), self.any_digits]))
+        return int(s.concat([self.digit, self.any_digits]))
+
+
+def _multiples(s: Any, modulus: Fraction, integer: bool, where: str) -> int:
+    """Plain decimals that are multiples of `modulus`, as a table over remainders.
+
+    With modulus a / 10^k a number is a multiple when its digits, the fraction cut or filled to k places, are one of a,
+    and every later digit of the fraction is zero.
+    """
+    modulus = abs(modulus)
+    digits_whole, digits_fraction = _decimal_digits(modulus, where)
+    k = len(digits_fraction)
+    a = int(digits_whole + digits_fraction)
+    if a * (k + 1) > MAX_MODULUS:
+        raise UnsupportedError(f"json schema: 'multipleOf' {_show(modulus)}", f"at {where}")
+    return _table(s, *_multiples_automaton(a, k))
+
+
+def _multiples_automaton(a: int, k: int) -> tuple[int, list[int], list[tuple[int, int, int]]]:
+    """States: 0 start, 1 after '-', 2 after a leading 0, 3 + r whole part of remainder r, then j fraction digits; last zeros."""
+    whole, dot = 3, 3 + a
+    fraction = [dot + a * j for j in range(k + 1)]  # fraction[j] + r: j digits after the dot have been read
+    count = fraction[k] + a + 1
+    done = count - 1  # a zero beyond the k-th place has been read
+    moves: list[tuple[int, int, int]] = [(0, 45, 1), (2, 46, fraction[0])]
+    accepting = [2, done]
+    for state in (0, 1):
+        moves.append((state, 48, 2))
+        moves += [(state, 48 + d, whole + d % a) for d in range(1, 10)]
+    for r in range(a):
+        moves += [(whole + r, 48 + d, whole + (10 * r + d) % a) for d in range(10)]
+        moves.append((whole + r, 46, fraction[0] + r))
+        if r * pow(10, k, a) % a == 0:
+            accepting.append(whole + r)
+        for j in range(k):
+            moves += [(fraction[j] + r, 48 + d, fraction[j + 1] + (10 * r + d) % a) for d in range(10)]
+            if j and r * pow(10, k - j, a) % a == 0:
+                accepting.append(fraction[j] + r)
+    if k:
+        accepting.append(fraction[k])
+    moves += [(fraction[k], 48, done), (done, 48, done)]
+    return count, accepting, moves
+
+
+def _table(s: Any, count: int, accepting: list[int], moves: list[tuple[int, int, int]]) -> int:
+    return int(s.table(count, 0, accepting, moves))

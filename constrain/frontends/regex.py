@@ -1,0 +1,144 @@
+r"""Regexes: `constrain.regex`, and the compiler from a syntax tree to an expression over any spelling of characters.
+
+`compile_regex(tree, alphabet)` is the compiler. The alphabet (utf8.py) says how a set of characters is spelt in bytes;
+a JSON string's alphabet spells `"` as `\"`, and the compiler need not know. Three stages: regex_syntax.py reads the text,
+regex_looks.py settles the assertions by equations, what it leaves goes through regex_automaton.py; then each node of the
+tree becomes one of the algebra.
+
+Invariants: the expression matches exactly the texts that `re.fullmatch` (Python syntax) or ECMA-262's `RegExp.test`
+accepts, or the pattern is refused; surrogates are no text. No recursion over the tree. Held by tests/test_regex.py.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .._native import ExprSet
+from ..errors import LimitExceeded, RegexError
+from ..expr import Expr
+from .regex_automaton import automaton_table
+from .regex_looks import ANY_TEXT, Unsettled, settle
+from .regex_syntax import parse, read_flags
+from .regex_tree import INFINITE, Chars, Concat, Meet, Node, Repeat, Text, Union, concat
+from .utf8 import Alphabet, Utf8Alphabet
+
+__all__ = ["compile_regex", "regex"]
+
+_MAX_PRODUCT = 1 << 31  # of counts nested directly in one another
+
+
+def regex(
+    pattern: str | re.Pattern[str], flags: str | int = 0, *, syntax: str = "python", search: bool | None = None
+) -> Expr:
+    r"""The texts that a regex matches in full, as an expression.
+
+    `pattern` has the syntax of Python's `re`, with `\p{…}` and look-behind of any width besides; `flags` are letters of
+    "aimsux" or an int of `re`'s. `syntax="ecma"` reads ECMA-262 in unicode mode as JSON Schema does, and then a match
+    anywhere is enough; `search` says so explicitly. Raises RegexError where the pattern is not well-formed,
+    UnsupportedError for what cannot be exact (back-references), LimitExceeded for a count above 100,000.
+
+    >>> from constrain.frontends.regex import regex
+    >>> regex(r"\d{4}-\d{2}").matches("2026-11")
+    True
+    """
+    if isinstance(pattern, re.Pattern):
+        pattern, flags = pattern.pattern, pattern.flags if not flags else flags
+    if not isinstance(pattern, str):
+        raise RegexError(f"regex: the pattern is {type(pattern).__name__} {pattern!r:.80}; a str is needed")
+    if syntax not in ("python", "ecma"):
+        raise RegexError(f"regex: unknown syntax {syntax!r}; 'python' and 'ecma' are known")
+    tree = parse(pattern, read_flags(flags, pattern), syntax)
+    expr_set, alphabet = _prepared()
+    root = compile_regex(tree, alphabet, search=(syntax == "ecma") if search is None else search)
+    return Expr(expr_set, expr_set.lexeme(root))
+
+
+_prelude: tuple[Any, Utf8Alphabet] | None = None
+
+
+def _prepared() -> tuple[Any, Utf8Alphabet]:
+    """A fresh set in which the commonest characters are already spelt, and its alphabet."""
+    global _prelude
+    if _prelude is None:
+        alphabet = Utf8Alphabet(ExprSet())
+        for pattern in (r"[\s\S]", ".", r"(?a)[\d\w\s]"):
+            compile_regex(parse(pattern), alphabet)
+        _ = alphabet.any_text
+        _prelude = alphabet.set, alphabet
+    expr_set = _prelude[0].clone()
+    return expr_set, _prelude[1].on(expr_set)
+
+
+def compile_regex(tree: Node, alphabet: Alphabet, search: bool = False) -> int:
+    """The expression, in `alphabet.set`, of the texts that match `tree` in full, or anywhere with `search`."""
+    if search:
+        tree = concat([ANY_TEXT, tree, ANY_TEXT])
+    if not tree.plain:
+        try:
+            tree = settle(tree)
+        except Unsettled:
+            return automaton_table(tree, alphabet)
+    return _compile_plain(tree, alphabet)
+
+
+def _compile_plain(tree: Node, alphabet: Alphabet) -> int:
+    """Children before parents: the order in which a stack finds them, backwards."""
+    order: list[Node] = []
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        if isinstance(node, (Concat, Union)):
+            stack += node.parts
+        elif isinstance(node, Repeat):
+            stack.append(node.item)
+        elif isinstance(node, Meet):
+            stack += (node.item, node.other)
+    made: dict[Node, int] = {}
+    for node in reversed(order):
+        if node not in made:
+            made[node] = _compile_node(node, made, alphabet)
+    return made[tree]
+
+
+def _compile_node(node: Node, made: dict[Node, int], alphabet: Alphabet) -> int:
+    expr_set = alphabet.set
+    kind = type(node)
+    if kind is Text:
+        return alphabet.text(node.text)
+    if kind is Chars:
+        return alphabet.char(node.points)
+    if kind is Concat:
+        return expr_set.concat([made[part] for part in node.parts])
+    if kind is Repeat:
+        return _compile_repeat(node, made, expr_set)
+    if kind is Union:
+        texts = [part.text for part in node.parts if type(part) is Text]
+        if len(texts) < 2:
+            return expr_set.union([made[part] for part in node.parts])
+        return expr_set.union([alphabet.texts(texts), *(made[p] for p in node.parts if type(p) is not Text)])
+    assert isinstance(node, Meet)
+    other = made[node.other]
+    return expr_set.intersection([made[node.item], expr_set.complement(other) if node.negative else other])
+
+
+def _compile_repeat(node: Repeat, made: dict[Node, int], expr_set: Any) -> int:
+    """Counts directly within counts are multiplied where that leaves no gap: `(a{2,3}){4,}` is `a{8,}`."""
+    item, least, most = node.item, node.min, node.max
+    while isinstance(item, Repeat) and _without_gap(item, least, most):
+        least *= item.min
+        most = INFINITE if INFINITE in (most, item.max) else most * item.max
+        item = item.item
+        if least >= _MAX_PRODUCT or _MAX_PRODUCT <= most < INFINITE:
+            raise LimitExceeded("max_repeat", max(least, most), _MAX_PRODUCT, None)
+    return expr_set.repeat(made[item], least, -1 if most == INFINITE else most)
+
+
+def _without_gap(inner: Repeat, least: int, most: int) -> bool:
+    """Do `least` to `most` runs of inner.min to inner.max items give every count from the first product to the last?"""
+    if least == most:
+        return True
+    if inner.max == INFINITE:
+        return least > 0 or inner.min <= 1
+    return inner.min - 1 <= least * (inner.max - inner.min)

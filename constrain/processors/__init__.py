@@ -1,0 +1,1 @@
+"""Floor 7: constraints inside other libraries that generate text."""
