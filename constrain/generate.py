@@ -256,7 +256,7 @@ def _bits(ids: Sequence[int], size: int) -> NDArray[np.int32]:
 def _decode(backend: Backend, sequences: list[_Sequence]) -> Iterator[_Sequence]:
     """Runs the sequences to their ends; yields a sequence whenever tokens were added to it or it has finished."""
     masks = _Masks(backend.vocabulary)
-    active = [sequence for sequence in sequences if sequence.finish_reason is None]
+    active = list(sequences)
     bitmask = masks.fill(active)
     yield from sequences
     session = None

@@ -69,8 +69,7 @@ class PhiBackend:
         """Loads a checkpoint from a folder, a hub id, or the embedded model (None)."""
         folder = _checkpoint(source)
         name = "the embedded model" if source is None else repr(str(source))
-        device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        model = _load_model(folder, name, _dtype(dtype), device)
+        model = _load_model(folder, name, _dtype(dtype), _device(device))
         vocabulary = Vocabulary.from_tokenizer(folder, size=int(model.config.vocab_size))
         backend = cls(model, vocabulary)
         backend._check_tokenizer(folder, name)
@@ -87,10 +86,10 @@ class PhiBackend:
             "<|user|>\nHi there.<|end|>\n<|assistant|>\nHi<|end|>\n<|assistant|>\n", add_special_tokens=False
         ).ids  # fmt: skip
         messages = [{"role": "user", "content": "Hi there."}, {"role": "assistant", "content": "Hi"}]
-        if ids != self.chat_ids(messages):
+        if ids != self.chat_ids(messages) or not self.vocabulary.adds_dummy_prefix:
             raise ConstrainError(
-                f"phi: the tokenizer of {name} gives {ids} for a chat where Phi's has {self.chat_ids(messages)}: it "
-                "keeps the newline after a role token, or puts no space before the text of a turn"
+                f"phi: the tokenizer of {name} is not of Phi's kind (a short chat became {ids}): it keeps the newline "
+                "after a role token, or puts no space before the text of a turn"
             )
 
     # ------------------------------------------------------------ prompts
@@ -271,6 +270,16 @@ def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
     return found
 
 
+def _device(device: str | torch.device | None) -> torch.device:
+    """A torch device from its name; None is a GPU where there is one."""
+    try:
+        return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except (RuntimeError, TypeError):
+        raise ConstrainError(
+            f"phi: device is {device!r}, expected 'cpu', 'cuda', 'cuda:1' or the like"
+        ) from None
+
+
 def _load_model(folder: str | Path, name: str, dtype: torch.dtype | None, device: torch.device) -> Any:
     """Phi3ForCausalLM with all its weights, or an error that says what is wrong with the checkpoint."""
     from transformers import Phi3ForCausalLM
@@ -305,7 +314,7 @@ def _load_model(folder: str | Path, name: str, dtype: torch.dtype | None, device
         model = model.float()  # half precision has no fast kernels there
     try:
         return model.to(device)
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # no such device, or not enough of its memory
         raise ConstrainError(
             f"phi: cannot move {name} to {str(device)!r}: {str(error).splitlines()[0]}"
         ) from error
