@@ -1,6 +1,6 @@
 r"""Regexes: `constrain.regex`, and the compiler from a syntax tree to an expression over any spelling of characters.
 
-`compile_regex(tree, alphabet)` is the compiler. The alphabet (utf8.py) says how a set of characters is spelt in bytes;
+`compile_regex(pattern, alphabet)` is the compiler. The alphabet (utf8.py) says how a set of characters is spelt in bytes;
 a JSON string's alphabet spells `"` as `\"`, and the compiler need not know. Three stages: regex_syntax.py reads the text,
 regex_looks.py settles the assertions by equations, what it leaves goes through regex_automaton.py; then each node of the
 tree becomes one of the algebra.
@@ -50,7 +50,7 @@ def regex(
         raise RegexError(f"regex: unknown syntax {syntax!r}; 'python' and 'ecma' are known")
     tree = parse(pattern, read_flags(flags, pattern), syntax)
     expr_set, alphabet = _prepared()
-    root = compile_regex(tree, alphabet, search=(syntax == "ecma") if search is None else search)
+    root = compile_regex(tree, alphabet, search=syntax == "ecma" if search is None else search)
     return Expr(expr_set, expr_set.lexeme(root))
 
 
@@ -70,8 +70,14 @@ def _prepared() -> tuple[Any, Utf8Alphabet]:
     return expr_set, _prelude[1].on(expr_set)
 
 
-def compile_regex(tree: Node, alphabet: Alphabet, search: bool = False) -> int:
-    """The expression, in `alphabet.set`, of the texts that match `tree` in full, or anywhere with `search`."""
+def compile_regex(
+    pattern: str | Node, alphabet: Alphabet, *, flags: int = 0, syntax: str = "python", search: bool = False
+) -> int:
+    """The expression, in `alphabet.set`, of the texts that match in full, or anywhere with `search`.
+
+    `pattern` is a tree, or text in `syntax` ("python" or "ecma").
+    """
+    tree = parse(pattern, flags, syntax) if isinstance(pattern, str) else pattern
     if search:
         tree = concat([ANY_TEXT, tree, ANY_TEXT])
     if not tree.plain:
