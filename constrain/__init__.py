@@ -29,7 +29,7 @@ from constrain.matcher import Constraint, Matcher, accept_tokens, compile, fill_
 from constrain.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from constrain.extract import extract
+    from constrain.extraction import extract
     from constrain.generate import Phi
 
 __all__ = [
@@ -68,7 +68,7 @@ def __getattr__(name: str) -> Any:
 
         return Phi
     if name == "extract":
-        from constrain.extract import extract
+        from constrain.extraction import extract
 
         return extract
     raise AttributeError(f"module 'constrain' has no attribute {name!r}")

@@ -21,7 +21,7 @@ FLOORS: list[list[str]] = [
     ["frontends"],
     ["bitmask", "matcher"],
     ["models"],
-    ["generate", "extract"],
+    ["generate", "extraction"],
     ["dsl", "processors", "server", "batch", "inspect"],
     ["cli", "__main__"],
 ]

@@ -169,7 +169,7 @@ class _Job:
                 advance(1)
 
     def _extractor(self) -> Any:
-        from ..extract import Extractor
+        from ..extraction import Extractor
 
         return Extractor(load_model(self._arguments), self._schema)
 

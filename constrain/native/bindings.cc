@@ -198,11 +198,11 @@ void BindExprSet(nb::module_& m) {
         return Locked(s, {e}, [&] { return s.Derivative(e, byte); });
       }, "e"_a, "byte"_a)
       .def("step", [](ExprSet& s, ExprId e, uint8_t byte) {
-        return Locked(s, {e}, [&] { s.Seal(); return s.Step(e, byte); });
+        return Locked(s, {e}, [&] { s.SealFor(e); return s.Step(e, byte); });
       }, "e"_a, "byte"_a)
       .def("advance", [](ExprSet& s, ExprId e, const nb::bytes& text) {
         return Locked(s, {e}, [&] {
-          s.Seal();
+          s.SealFor(e);
           size_t i = 0;
           const std::string_view view = View(text);
           for (; i < view.size(); ++i) {
@@ -216,20 +216,20 @@ void BindExprSet(nb::module_& m) {
       }, "e"_a, "text"_a, "The state after the longest prefix of text that is not dead, and that prefix's length.")
       .def("live_bytes", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] {
-          s.Seal();
+          s.SealFor(e);
           std::string out;
           for (int b = 0; b < 256; ++b)
             if (s.Step(e, static_cast<uint8_t>(b)) != kNoMatch) out += static_cast<char>(b);
           return ToBytes(out);
         });
       }, "e"_a)
-      .def("is_empty", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { s.Seal(); return !s.IsAlive(e); }); }, "e"_a)
+      .def("is_empty", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { s.SealFor(e); return !s.IsAlive(e); }); }, "e"_a)
       .def("min_length", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] { const uint32_t n = s.MinLength(e); return n == kInfinite ? int64_t{-1} : int64_t{n}; });
       }, "e"_a)
       .def("matches", [](ExprSet& s, ExprId e, const nb::bytes& text) {
         return Locked(s, {e}, [&] {
-          s.Seal();
+          s.SealFor(e);
           const std::string_view view = View(text);
           for (size_t i = 0; i < view.size(); ++i) {
             if ((i & 1023) == 0) s.Refuel();

@@ -120,7 +120,7 @@ ExprId ExprSet::Unfold(ExprId head, ExprId tail) {
 }
 
 ExprId ExprSet::Derivative(ExprId e, uint8_t byte) {
-  Seal();
+  SealFor(e);
   std::vector<uint64_t> todo{static_cast<uint64_t>(e) << 8 | byte};
   ExprId d = kNoMatch;
   while (!todo.empty()) {

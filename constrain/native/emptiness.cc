@@ -16,10 +16,10 @@ constexpr uint32_t kBlockedLength = 0xFFFFFFFE;
 }  // namespace
 
 bool ExprSet::IsAlive(ExprId e) {
+  SealFor(e);
   if (!nodes_[e].productive) return false;
   if (!nodes_[e].needs_search) return true;
   if (nodes_[e].alive) return nodes_[e].alive == kAlive;
-  Seal();
   std::vector<ExprId> todo{e};
   while (!todo.empty()) {
     ExprId blocked = kNoMatch;

@@ -72,7 +72,7 @@ class ExprSet {
   ExprId CopyFrom(const ExprSet& other, ExprId root);
 
   const Node& node(ExprId e) const { return nodes_[e]; }
-  bool IsNullable(ExprId e) { Seal(); return nodes_[e].nullable; }
+  bool IsNullable(ExprId e) { SealFor(e); return nodes_[e].nullable; }
   size_t num_nodes() const { return nodes_.size(); }
   size_t MemoryBytes() const;
   const ByteSet& byte_set(ExprId e) const { return byte_sets_[nodes_[e].a]; }
@@ -97,6 +97,7 @@ class ExprSet {
   uint64_t num_unproven() const { return num_unproven_; }
   uint32_t MinLength(ExprId e);               // bytes of the shortest text; kInfinite where there is none or fuel ended
   void Seal();                                // rules.cc: settle rules; refuses left recursion by name
+  void SealFor(ExprId e) { if (!sealed_ && nodes_[e].has_rule) Seal(); }  // what has no rule need not wait for any
 
   std::string ToString(ExprId e, size_t max_length = 200);     // print.cc
   std::vector<std::string> Labels(ExprId state);               // labels of the open bodies, innermost first

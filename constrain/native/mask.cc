@@ -205,15 +205,20 @@ ExprId MaskBuilder::TruncateCounts(ExprId head) {
   return head;
 }
 
-// The successor by most bytes, where it is a state that stays what it is; else kNoMatch.
+// The live successor by most bytes, where it is a state that stays what it is; else kNoMatch.
 ExprId MaskBuilder::DifferenceBase(ExprId head) {
   const uint32_t p = set_->Classes(head);
-  uint32_t best = 0;
-  for (uint32_t c = 1; c < set_->partitions().num_classes(p); ++c)
-    if (set_->partitions().class_size(p, c) > set_->partitions().class_size(p, best)) best = c;
-  const uint8_t byte = set_->partitions().representative(p, best);
-  const ExprId s = set_->Step(head, byte);
-  return s != kNoMatch && s != head && s != kEmptyString && set_->Step(s, byte) == s ? s : kNoMatch;
+  ExprId best = kNoMatch;
+  uint32_t best_size = 0;
+  uint8_t best_byte = 0;
+  for (uint32_t c = 0; c < set_->partitions().num_classes(p); ++c) {
+    const uint8_t byte = set_->partitions().representative(p, c);
+    const uint32_t size = set_->partitions().class_size(p, c);
+    if (size <= best_size) continue;
+    const ExprId s = set_->Step(head, byte);
+    if (s != kNoMatch) best = s, best_size = size, best_byte = byte;
+  }
+  return best > kEmptyString && best != head && set_->Step(best, best_byte) == best ? best : kNoMatch;
 }
 
 std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head) {

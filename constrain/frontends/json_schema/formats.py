@@ -168,9 +168,10 @@ def format_expression(session: Session, name: str) -> int:
 
 def _build(s: Any, alphabet: JsonAlphabet, name: str) -> int:
     from ..regex import compile_regex
+    from ..regex_syntax import parse
 
     pattern = FORMATS[name].replace("|LEAP", "")
-    whole = compile_regex(pattern, alphabet)
+    whole = compile_regex(parse(pattern), alphabet)
     longest = _MAX_LENGTH.get(name)
     if longest is not None:
         whole = s.intersection([whole, s.repeat(alphabet.any_character, 0, longest)])

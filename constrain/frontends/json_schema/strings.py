@@ -64,10 +64,11 @@ def pattern_expression(session: Session, pattern: str, where: str) -> int:
     known = session.patterns.get(pattern)
     if known is not None:
         return known
-    from ..regex import compile_ecma_search
+    from ..regex import compile_regex
+    from ..regex_syntax import parse
 
     try:
-        made = compile_ecma_search(pattern, session.alphabet)
+        made = compile_regex(parse(pattern, 0, "ecma"), session.alphabet, search=True)
     except RegexError as error:
         message = str(error).split("\n")[0]
         raise SchemaError(f"json schema: 'pattern' at {where}: {message}", pattern, error.span, where) from None
