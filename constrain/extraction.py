@@ -74,13 +74,24 @@ class Extractor:
                 f"extract: the answer was not complete after {len(answer.token_ids)} tokens (max_tokens {max_tokens}): "
                 f"it begins {answer.text[:60]!r}",
             )  # fmt: skip
-        value = json.loads(answer.text)
+        try:
+            value = json.loads(answer.text, parse_float=_number)
+        except (ValueError, RecursionError) as error:  # valid JSON, but thousands of digits or brackets
+            return ConstrainError(f"extract: Python cannot hold the object: {error}")
         if self._model is None:
             return value
         try:
             return self._model.model_validate(value)
         except ValueError as error:  # a validator in Python that no schema can express
             return ConstrainError(f"extract: {self._model.__name__} refuses the object: {error}")
+
+
+def _number(text: str) -> int | float:
+    """A number written with a fraction; 7.0 is the integer 7, as JSON Schema has it."""
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _plain_schema(schema: Any) -> Any:

@@ -79,7 +79,11 @@ def test_errors_by_line_are_records_and_the_rest_is_done(job, capsys):
     Path("d.txt").write_bytes(b"caf\xe9")
     assert run("--output", "o.jsonl", inputs=["c.jsonl", "d.txt"]) == 1
     found = {record["source"]: record for record in records("o.jsonl")}
-    assert [source for source in found if "object" in found[source]] == ["c.jsonl:1", "c.jsonl:4", "c.jsonl:7"]
+    assert [source for source in found if "object" in found[source]] == [
+        "c.jsonl:1",
+        "c.jsonl:4",
+        "c.jsonl:7",
+    ]
     assert found["c.jsonl:7"]["id"] == 5
     assert "line 2 of 'c.jsonl' is not JSON" in found["c.jsonl:2"]["error"]
     assert "expected an object or a string" in found["c.jsonl:5"]["error"]
@@ -329,6 +333,8 @@ def test_start_up_is_quick_and_brings_no_torch():
         "print([m for m in ('torch', 'transformers', 'rich', 'tokenizers') if m in sys.modules])"
     )
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment(), check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=environment(), check=True
+    )
     assert done.stdout == "matches\n[]\n"
     assert time.perf_counter() - started < 3.0  # measured 0.3 s
