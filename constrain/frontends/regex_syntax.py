@@ -55,6 +55,9 @@ _NAME = re.compile(r"[^>]*")
 _CONTROL_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92}
 _HEX_WIDTHS = {"x": 2, "u": 4, "U": 8}
 _BEFORE_END = optional(Text("\n"))
+# Before Python 3.14 the empty text has neither a word boundary nor a place that is none.
+_EMPTY_TEXT_HAS_B = re.search(r"\B", "") is not None
+_SOME_CHARACTER = union([Context(True, ANY, False), concat([Context(True, NONE, True), Context(False, ANY, False)])])
 
 _NOTHING, _ASSERTION, _ATOM, _RUN, _REPEAT = range(5)  # what stands before the place, for a quantifier
 
@@ -473,7 +476,9 @@ class _Parser:
         letter = self.pattern[start + 1 : start + 2]
         if letter in ("b", "B"):
             self.at += 2
-            return self.assertion(WordBoundary(self.word(), letter == "B"))
+            boundary = WordBoundary(self.word(), letter == "B")
+            never_empty = letter == "B" and self.python and not _EMPTY_TEXT_HAS_B
+            return self.assertion(concat([_SOME_CHARACTER, boundary]) if never_empty else boundary)
         if letter in ("A", "Z") and self.python:
             self.at += 2
             return self.assertion(Context(letter == "A", NONE, True))

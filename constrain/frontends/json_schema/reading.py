@@ -148,7 +148,7 @@ class Scope:
                 registry = registry.with_resource(uri, resource)
             root: Any = specification.create_resource(self.root)
             uri = root.id() or self.base
-            registry = registry.with_resource(uri, root)
+            registry = registry.with_resource(uri, root).crawl()  # once: else each look-up would crawl again
             self.base = uri
             self._resolver = registry.resolver(uri) if isinstance(registry, Registry) else None
         return self._resolver

@@ -1,0 +1,115 @@
+"""Every instance of MaskBench's public sample and of the official suite, judged as whole texts; counts and compile times.
+
+    python benchmarks/json_schema_suites.py [maskbench | suite] [--verbose]
+
+Prints how many schemas compile, are refused (and why), and give wrong answers, beside percentiles of the compile time.
+The data are looked for in `<repository>/../shared`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import constrain
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def judge(expr: Any, tests: list[dict[str, Any]]) -> tuple[int, int]:
+    """Wrong accepts and wrong rejects over `{"data", "valid"}` records."""
+    accepts = rejects = 0
+    for test in tests:
+        found = expr.matches(json.dumps(test["data"], ensure_ascii=False))
+        accepts += found and not test["valid"]
+        rejects += not found and test["valid"]
+    return accepts, rejects
+
+
+def run(groups: list[tuple[str, Any, list[dict[str, Any]]]], verbose: bool, **options: Any) -> dict[str, Any]:
+    """Counts over (name, schema, tests) groups."""
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    times: list[float] = []
+    for name, schema, tests in groups:
+        start = time.perf_counter()
+        try:
+            expr = constrain.json_schema(schema, **options)
+        except constrain.ConstrainError as error:
+            counts[type(error).__name__] += 1
+            reasons[f"{type(error).__name__}: {str(error).splitlines()[0][:90]}"] += 1
+            if verbose:
+                print(f"{name}: {type(error).__name__}: {str(error)[:200]}")
+            continue
+        times.append(time.perf_counter() - start)
+        accepts, rejects = judge(expr, tests)
+        counts["compiled"] += 1
+        counts["right"] += not accepts and not rejects
+        counts["groups with a wrong accept"] += accepts > 0
+        counts["groups with a wrong reject"] += rejects > 0
+        if verbose and (accepts or rejects):
+            print(f"{name}: {accepts} wrong accepts, {rejects} wrong rejects")
+    times.sort()
+    micro = {f"p{p}": round(times[min(len(times) - 1, len(times) * p // 100)] * 1e6) for p in (50, 90, 99)} if times else {}
+    if times:
+        micro |= {"avg": round(sum(times) / len(times) * 1e6), "max": round(times[-1] * 1e6)}
+    return {"groups": len(groups), **counts, "compile_us": micro, "reasons": reasons}
+
+
+def maskbench() -> list[tuple[str, Any, list[dict[str, Any]]]]:
+    with gzip.open(SHARED / "maskbench" / "public.jsonl.gz", "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    return [(r["id"], r["schema"], r["tests"]) for r in rows]
+
+
+def suite(draft: str, folder: str = "") -> list[tuple[str, Any, list[dict[str, Any]]]]:
+    base = SHARED / "json-schema-test-suite" / "tests" / draft
+    files = sorted((base / folder).glob("*.json"))
+    return [
+        (f"{file.stem}: {g['description']}", g["schema"], g["tests"]) for file in files for g in json.loads(file.read_text())
+    ]
+
+
+def remotes() -> dict[str, Any]:
+    base = SHARED / "json-schema-test-suite" / "remotes"
+    return {
+        f"http://localhost:1234/{file.relative_to(base).as_posix()}": json.loads(file.read_text())
+        for file in sorted(base.rglob("*.json"))
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("which", nargs="?", default="all", choices=["all", "maskbench", "suite"])
+    parser.add_argument("--verbose", action="store_true")
+    given = parser.parse_args()
+    if not SHARED.is_dir():
+        print(f"no data: {SHARED} is not there", file=sys.stderr)
+        return 1
+    results = {}
+    if given.which in ("all", "maskbench"):
+        groups = maskbench()
+        run(groups[:20], False)
+        results["maskbench"] = run(groups, given.verbose)
+    if given.which in ("all", "suite"):
+        for draft in ("draft2020-12", "draft7"):
+            for folder in ("", "optional", "optional/format"):
+                formats = "assert" if folder.endswith("format") else "annotate"
+                name = f"{draft}/{folder or 'required'}"
+                results[name] = run(suite(draft, folder), given.verbose, formats=formats, remotes=remotes())
+    for name, result in results.items():
+        reasons = result.pop("reasons")
+        print(name, json.dumps(result))
+        for reason, n in reasons.most_common(25 if given.verbose else 6):
+            print(f"    {n:4} {reason}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
