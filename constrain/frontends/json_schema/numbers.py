@@ -214,17 +214,17 @@ class _Range:
         """Whole parts of exactly `length` digits, and what follows them; built from the last digit to the first."""
         low = self.low[0] if length == len(self.low[0]) else None
         high = self.high[0] if self.high and length == len(self.high[0]) else None
-        after = {(a, b): self.tail(a, b) for a in (False, True) for b in (False, True)}
+        both = [(a, b) for a in (False, True) for b in (False, True) if (low or not a) and (high or not b)]
+        after = {key: self.tail(*key) for key in both}
         for place in range(length - 1, -1, -1):
             least = 1 if place == 0 and length > 1 else 0
             after = {
-                (a, b): self.step(after, a, b, low[place] if low and a else None, high[place] if high and b else None, least)
-                for a in (False, True)
-                for b in (False, True)
+                (a, b): self.step(after, low[place] if low and a else None, high[place] if high and b else None, least)
+                for a, b in both
             }
         return after[low is not None, high is not None]
 
-    def step(self, after: dict[tuple[bool, bool], int], tight_low: bool, tight_high: bool, low: str | None, high: str | None, least: int = 0) -> int:
+    def step(self, after: dict[tuple[bool, bool], int], low: str | None, high: str | None, least: int = 0) -> int:
         """One digit, then `after` by what is still tight."""
         first = max(least, int(low)) if low is not None else least
         last = int(high) if high is not None else 9
@@ -262,11 +262,11 @@ class _Range:
     def fraction(self, tight_low: bool, tight_high: bool) -> int:
         """At least one digit of the fraction."""
         s = self.s
-        both = [(a, b) for a in (False, True) for b in (False, True)]
+        both = [(a, b) for a in (False, True) for b in (False, True) if self.high or not b]
         after = {key: self.rest(*key) for key in both}
         for place in range(self.width - 1, -1, -1):
             stepped = {
-                (a, b): self.step(after, a, b, self.low_fraction[place] if a else None, self.high_fraction[place] if b else None)
+                (a, b): self.step(after, self.low_fraction[place] if a else None, self.high_fraction[place] if b else None)
                 for a, b in both
             }
             if place == 0:
