@@ -37,7 +37,7 @@ class Extractor:
 
     def __init__(self, lm: LanguageModel, schema: Any) -> None:
         self._lm = lm
-        self._model = schema if isinstance(schema, type) and hasattr(schema, "model_json_schema") else None
+        self._model: Any = schema if isinstance(schema, type) and hasattr(schema, "model_json_schema") else None
         self._schema = _plain_schema(schema)
         self.constraint: Constraint = compile(json_schema(schema, whitespace="compact"), lm.vocabulary)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -284,8 +285,8 @@ def _load_model(folder: str | Path, name: str, dtype: torch.dtype | None, device
     """Phi3ForCausalLM with all its weights, or an error that says what is wrong with the checkpoint."""
     from transformers import Phi3ForCausalLM
     from transformers.models.auto.configuration_auto import AutoConfig
-    from transformers.utils import logging
 
+    logging: Any = import_module("transformers.utils.logging")
     verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     if name == "the embedded model":

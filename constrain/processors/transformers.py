@@ -24,7 +24,7 @@ from ..matcher import Constraint, Matcher
 __all__ = ["ConstraintLogitsProcessor"]
 
 
-class ConstraintLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
+class ConstraintLogitsProcessor(LogitsProcessor):
     """Masks the scores of `model.generate` so that every answer is a text of its constraint.
 
     `constraint`: one for all prompts, or a list with one for each prompt (None leaves a prompt's answers free).
@@ -47,7 +47,9 @@ class ConstraintLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         start: str = "turn",
         pad_token_id: int | None = None,
     ) -> None:
-        self._constraints = list(constraint) if isinstance(constraint, (list, tuple)) else [constraint]
+        self._constraints: list[Any] = (
+            list(constraint) if isinstance(constraint, (list, tuple)) else [constraint]
+        )
         compiled = [one for one in self._constraints if one is not None]
         for one in compiled:
             if not isinstance(one, Constraint):
@@ -67,7 +69,7 @@ class ConstraintLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         self._closing_ids = sorted({*self._end_ids, *(() if pad_token_id is None else (int(pad_token_id),))})
         self._matchers: OrderedDict[tuple[int, tuple[int, ...]], Matcher | None] = OrderedDict()
 
-    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores [rows, width] with minus infinity wherever a row's constraint forbids a token; `scores` stay as they are."""
         num_rows, width = scores.shape
         if width < self._vocabulary.size:
@@ -111,15 +113,13 @@ class ConstraintLogitsProcessor(LogitsProcessor):  # type: ignore[misc]
         if key in self._matchers:
             self._matchers.move_to_end(key)
             return self._matchers[key]
-        parent = self._matchers.get((number, suffix[:-1]), self) if suffix else self
-        if parent is self:
-            constraint = self._constraints[number]
-            assert constraint is not None
-            matcher: Matcher | None = constraint.matcher(start=self._start)
-            rest = suffix
+        parent_key = (number, suffix[:-1])
+        matcher: Matcher | None
+        if suffix and parent_key in self._matchers:
+            parent = self._matchers[parent_key]
+            matcher, rest = None if parent is None else parent.fork(), suffix[-1:]
         else:
-            matcher = None if parent is None else parent.fork()
-            rest = suffix[-1:]
+            matcher, rest = self._constraints[number].matcher(start=self._start), suffix
         is_text = all(0 <= i < self._vocabulary.size and i not in self._end_ids for i in rest)
         if matcher is not None and not (is_text and matcher.accept_tokens(rest) == len(rest)):
             matcher = None
