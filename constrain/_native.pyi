@@ -6,6 +6,7 @@ from typing import Annotated, overload
 import numpy
 from numpy.typing import NDArray
 
+
 class ExprSet:
     """An arena of interned expressions; an expression is an int in it."""
 

@@ -218,12 +218,12 @@ class Expr:
         return out.decode("utf-8")
 
     def _choose(self, steps: list[tuple[int, int]], rng: random.Random, is_free: bool) -> tuple[int, int]:
-        """By chance, each successor state alike and printable ASCII first; later the step nearest to the end."""
+        """By chance, each successor state alike and printable ASCII mostly; later the step nearest to the end."""
         if is_free:
+            printable = [(b, s) for b, s in steps if 32 <= b < 127]
+            steps = printable if printable and rng.random() < 0.95 else steps
             target = rng.choice(sorted({s for _, s in steps}))
-            bytes_of_target = [b for b, s in steps if s == target]
-            printable = [b for b in bytes_of_target if 32 <= b < 127]
-            return rng.choice(printable or bytes_of_target), target
+            return rng.choice([b for b, s in steps if s == target]), target
         lengths = {s: self.set.min_length(s) for _, s in steps}
         nearest = min(length for length in lengths.values() if length >= 0)
         return next((b, s) for b, s in steps if lengths[s] == nearest)
