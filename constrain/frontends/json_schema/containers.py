@@ -20,6 +20,7 @@ __all__ = ["ObjectWriter", "write_array"]
 
 MAX_STATES = 20_000
 MAX_UNIQUE_VALUES = 9
+MAX_WITNESSES = 4
 
 Entry = tuple[int, int, int]  # expression, least and greatest count (-1: no bound)
 
@@ -91,8 +92,9 @@ class ObjectWriter:
         return cases
 
     def _one(self, shape: ObjectShape, witnesses: list[Witness]) -> int:
-        if len(witnesses) > 1:
-            self.session.refuse("several negations about unnamed properties of one object", self.where)
+        if len(witnesses) > MAX_WITNESSES:
+            self.session.refuse(f"more than {MAX_WITNESSES} negations about unnamed properties of one object", self.where)
+            witnesses = []
         entries: list[Entry] = []
         order = [*shape.names, *sorted(shape.required.difference(shape.names))]
         for name in order:
@@ -107,25 +109,23 @@ class ObjectWriter:
                     return self.session.never(f"the required property {name!r} at {self.where} cannot exist: {why}")
                 continue
             entries.append((self.entry(self.key(name), value), int(needed), 1))
-        rest = self._classes(shape, order, None)
-        if not witnesses:
-            if rest:
-                entries.append((rest, 0, -1))
-        else:
-            found = self._classes(shape, order, witnesses[0])
-            if not found:
-                return self.session.never(f"no further property may fail as a negation at {self.where} asks")
-            around: list[Entry] = [(rest, 0, -1)] if rest else []
-            entries += [*around, (found, 1, 1), *around]
-        return self.entries(entries, shape.low, shape.high)
+        rest = self._classes(shape, order, ())
+        around: list[Entry] = [(rest, 0, -1)] if rest else []
+        parts = []
+        for groups in _ordered_partitions(witnesses):
+            found = [self._classes(shape, order, group) for group in groups]
+            if all(found):
+                tail = [e for f in found for e in ((f, 1, 1), *around)]
+                parts.append(self.entries([*entries, *around, *tail], shape.low, shape.high))
+        return self.session.set.union(parts) or self.session.never(f"no further property may be there as a negation at {self.where} asks")
 
-    def _classes(self, shape: ObjectShape, names: list[str], witness: Witness | None) -> int:
-        """One member whose key is none of the names, by the classes; also satisfying a witness."""
+    def _classes(self, shape: ObjectShape, names: list[str], witnesses: tuple[Witness, ...]) -> int:
+        """One member whose key is none of the names, by the classes; also satisfying some witnesses."""
         keys, s = self.writer.normaliser.keys, self.session.set
         parts = []
         for key_class, item in shape.classes:
-            if witness is not None:
-                key_class, item = key_class | witness.keys, item | witness.value
+            for w in witnesses:
+                key_class, item = key_class | w.keys, item | w.value
             if 1 in item:
                 continue
             language = keys.language(key_class) if key_class else None
@@ -195,6 +195,18 @@ class ObjectWriter:
                 here[k] = taken if least else s.union([taken, after[k]])
             after = here
         return int(after[0])
+
+
+def _ordered_partitions(witnesses: list[Witness]) -> list[list[tuple[Witness, ...]]]:
+    """Every order in which some witnesses may turn up, several in one member or each in its own."""
+    ways: list[list[tuple[Witness, ...]]] = [[]]
+    for w in witnesses:
+        grown = []
+        for way in ways:
+            grown += [[*way[:i], (*way[i], w), *way[i + 1 :]] for i in range(len(way))]
+            grown += [[*way[:i], (w,), *way[i:]] for i in range(len(way) + 1)]
+        ways = grown
+    return ways
 
 
 def write_array(writer: Writer, shape: ArrayShape, where: str, depth: int) -> int:

@@ -47,6 +47,10 @@ _BOOLEAN = (
 _NUMERIC_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
+class Cycle(UnsatisfiableError):
+    """A schema whose form was asked for while it was being made."""
+
+
 class Normaliser:
     """Forms of conjunctions, in one session."""
 
@@ -83,7 +87,7 @@ class Normaliser:
             return known
         schema, scope, where = self.session.schemas[abs(literal)]
         if literal in self.busy:
-            raise UnsatisfiableError(f"json schema: '$ref' at {where} only leads back to itself: a cycle without a value in between")
+            raise Cycle(f"json schema: '$ref' at {where} only leads back to itself: a cycle without a value in between")
         self.busy.add(literal)
         try:
             if isinstance(schema, bool):
@@ -119,14 +123,19 @@ class Normaliser:
             return ys
         if len(xs) * len(ys) > 16 * MAX_CASES:
             self._too_many(literal)
-        out = []
+        out: list[Any] = []
         for x in xs:
+            row: list[Any] = []
             for y in ys:
                 z = merge(x, y)
                 if isinstance(z, str):
                     self.session.never(z)
-                elif z not in out:
-                    out.append(z)
+                elif z == x:  # y adds nothing to x, so every other case of y is a part of this one
+                    row = [x]
+                    break
+                else:
+                    row.append(z)
+            out += [z for z in row if z not in out]
         if len(out) > MAX_CASES:
             self._too_many(literal)
         return tuple(out)
@@ -537,7 +546,13 @@ class Normaliser:
         if depth > 6 or not conjunction:
             return False
         self.empties[conjunction] = False
-        form = self.form(conjunction)
+        try:
+            form = self.form(conjunction)
+        except Cycle:
+            if not depth:
+                raise
+            del self.empties[conjunction]
+            return False  # a member of what is being made; nobody knows yet
         result = not (
             form.null
             or form.booleans

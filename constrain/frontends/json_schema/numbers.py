@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, lcm
 from typing import Any, NamedTuple
 
 from ...errors import UnsupportedError
@@ -71,6 +71,9 @@ def settle(x: NumberShape) -> NumberShape | str:
         low_word = "exclusiveMinimum" if x.low_open else "minimum"
         high_word = "exclusiveMaximum" if x.high_open else "maximum"
         return f"'{low_word}' {_show(x.low)} and '{high_word}' {_show(x.high)} leave no number"
+    for modulus, asserted in x.multiples:
+        if not asserted and any(a and (m / modulus).denominator == 1 for m, a in x.multiples):
+            return f"'multipleOf' {_show(modulus)} is denied, and asserted by another 'multipleOf'"
     if x.values is not None:
         kept = frozenset(v for v in x.values if _holds(x, v))
         return NumberShape(values=kept) if kept else "no number of 'enum' or 'const' is left"
@@ -99,10 +102,8 @@ def number_expression(s: Any, text: Any, shape: NumberShape, where: str) -> int:
     if plain and not shape.multiples and not shape.excluded and shape.integer is not False:
         return int(text.integer if shape.integer else text.number)
     base = _interval(s, shape, where)
-    parts = [base] if base is not None else []
-    for modulus, positive in sorted(shape.multiples):
-        table = _multiples(s, modulus, shape.integer is True, where)
-        parts.append(table if positive else s.complement(table))
+    parts = [base] if not plain or shape.integer or not shape.multiples else []
+    parts += _multiples(s, shape.multiples, where)
     if shape.integer is False:
         parts.append(_not_whole(s))
     if shape.excluded:
@@ -290,46 +291,80 @@ class _Range:
         return int(s.concat([self.digit, self.any_digits]))
 
 
-def _multiples(s: Any, modulus: Fraction, integer: bool, where: str) -> int:
-    """Plain decimals that are multiples of `modulus`, as a table over remainders.
+def _multiples(s: Any, multiples: frozenset[tuple[Fraction, bool]], where: str) -> list[int]:
+    """Plain decimals that are multiples of some numbers and not of others, as tables over remainders.
 
-    With modulus a / 10^k a number is a multiple when its digits, the fraction cut or filled to k places, are one of a,
-    and every later digit of the fraction is zero.
+    With k the places of the longest modulus, a number's digits, its fraction cut or filled to k places, leave a
+    remainder by the scaled moduli; with a further digit that is not zero it is a multiple of none of them.
     """
-    modulus = abs(modulus)
-    digits_whole, digits_fraction = _decimal_digits(modulus, where)
-    k = len(digits_fraction)
-    a = int(digits_whole + digits_fraction)
-    if a * (k + 1) > MAX_MODULUS:
-        raise UnsupportedError(f"json schema: 'multipleOf' {_show(modulus)}", f"at {where}")
-    return _table(s, *_multiples_automaton(a, k))
+    if not multiples:
+        return []
+    scale = max(len(_decimal_digits(abs(m), where)[1]) for m, _ in multiples)
+    positive = lcm(*(int(abs(m) * 10**scale) for m, asserted in multiples if asserted))
+    asserted = any(a for _, a in multiples)
+    negative = [int(abs(m) * 10**scale) for m, a in multiples if not a]
+    whole = lcm(positive, *negative)
+    if whole * (scale + 2) <= MAX_MODULUS:
+        return [_remainders(s, whole, scale, asserted, [r for r in range(whole) if not r % positive and all(r % n for n in negative)])]
+    moduli = [(n, False) for n in negative] + ([(positive, True)] if asserted else [])
+    if positive * (scale + 2) > MAX_MODULUS:
+        moduli = [(int(abs(m) * 10**scale), a) for m, a in multiples]
+    parts = []
+    for modulus, wanted in sorted(moduli):
+        if modulus * (scale + 2) > MAX_MODULUS:
+            raise UnsupportedError(f"json schema: 'multipleOf' {_show(Fraction(modulus, 10**scale))}", f"at {where}")
+        good = [r for r in range(modulus) if (r == 0) == wanted]
+        parts.append(_remainders(s, modulus, scale, wanted, good))
+    return parts
 
 
-def _multiples_automaton(a: int, k: int) -> tuple[int, list[int], list[tuple[int, int, int]]]:
-    """States: 0 start, 1 after '-', 2 after a leading 0, 3 + r whole part of remainder r, then j fraction digits; last zeros."""
+def _remainders(s: Any, a: int, k: int, exact_only: bool, good: list[int]) -> int:
+    """Decimals whose digits, scaled by 10^k, leave one of some remainders by a; further digits only where allowed.
+
+    States: 0 start, 1 after '-', 2 after a leading 0, then a for the whole part's remainder, then (k + 1)·a for the
+    remainder after j digits of the fraction, and last a number with a further digit that is not zero.
+    """
     whole, dot = 3, 3 + a
-    fraction = [dot + a * j for j in range(k + 1)]  # fraction[j] + r: j digits after the dot have been read
-    count = fraction[k] + a + 1
-    done = count - 1  # a zero beyond the k-th place has been read
-    moves: list[tuple[int, int, int]] = [(0, 45, 1), (2, 46, fraction[0])]
-    accepting = [2, done]
+    beyond = dot + a * (k + 1)
+    wanted = set(good)
+    moves: list[tuple[int, int, int]] = [(0, 45, 1), (2, 46, dot)]
+    accepting = [2] if 0 in wanted else []
     for state in (0, 1):
         moves.append((state, 48, 2))
         moves += [(state, 48 + d, whole + d % a) for d in range(1, 10)]
     for r in range(a):
-        moves += [(whole + r, 48 + d, whole + (10 * r + d) % a) for d in range(10)]
-        moves.append((whole + r, 46, fraction[0] + r))
-        if r * pow(10, k, a) % a == 0:
+        base = 10 * r
+        moves += [(whole + r, 48 + d, whole + (base + d) % a) for d in range(10)]
+        moves.append((whole + r, 46, dot + r))
+        if r * pow(10, k, a) % a in wanted:
             accepting.append(whole + r)
         for j in range(k):
-            moves += [(fraction[j] + r, 48 + d, fraction[j + 1] + (10 * r + d) % a) for d in range(10)]
-            if j and r * pow(10, k - j, a) % a == 0:
-                accepting.append(fraction[j] + r)
-    if k:
-        accepting.append(fraction[k])
-    moves += [(fraction[k], 48, done), (done, 48, done)]
-    return count, accepting, moves
+            moves += [(dot + a * j + r, 48 + d, dot + a * (j + 1) + (base + d) % a) for d in range(10)]
+            if j and r * pow(10, k - j, a) % a in wanted:
+                accepting.append(dot + a * j + r)
+        last = dot + a * k + r
+        moves.append((last, 48, last + 0))
+        if not exact_only:
+            moves += [(last, 48 + d, beyond) for d in range(1, 10)]
+        if k and r in wanted:
+            accepting.append(last)
+    if not k:
+        moves, accepting = _with_first_digit(moves, accepting, dot, a, beyond, wanted)
+        beyond += a
+    if not exact_only:
+        moves += [(beyond, 48 + d, beyond) for d in range(10)]
+        accepting.append(beyond)
+    return int(s.table(beyond + 1, 0, accepting, moves))
 
 
-def _table(s: Any, count: int, accepting: list[int], moves: list[tuple[int, int, int]]) -> int:
-    return int(s.table(count, 0, accepting, moves))
+def _with_first_digit(moves: list[tuple[int, int, int]], accepting: list[int], dot: int, a: int, beyond: int, wanted: set[int]) -> Any:
+    """For whole moduli: a dot needs a digit after it, so the states after the dot are split by whether one came."""
+    split = []
+    for state, byte, target in moves:
+        if state >= dot and byte == 48:
+            split += [(state, 48, state + a), (state + a, 48, state + a)]
+        elif state >= dot:
+            split += [(state, byte, beyond + a), (state + a, byte, beyond + a)]
+        else:
+            split.append((state, byte, target))
+    return split, accepting + [dot + a + r for r in range(a) if r in wanted]
