@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from .cli import check, explain, extract, generate
+from .cli.journal import OutputError
 from .errors import ConstrainError
 
 __all__ = ["main"]
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except ConstrainError as error:
         print(f"constrain: {error}", file=sys.stderr)
-        return 1 if isinstance(error.__cause__, OSError) else 2
+        return 1 if isinstance(error, OutputError) else 2
     except KeyboardInterrupt:
         print("constrain: interrupted; the same command goes on with what is left", file=sys.stderr)
         return 128 + signal.SIGINT

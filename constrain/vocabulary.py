@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConstrainError
+from .hub import hub_file
 from .tokenizer_formats import (
     Encoder,
     TokenizerData,
@@ -438,28 +439,14 @@ def _configs_in(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _read_hub(name: str) -> tuple[TokenizerData, dict[str, dict[str, Any]]]:
-    """Fetches the tokenizer's files through transformers' cache, and reads them as from a folder."""
+    """Fetches the tokenizer's files, and reads them as from a folder."""
     try:
-        from transformers.utils.hub import cached_file
-    except ImportError:
-        raise ConstrainError(
-            f"vocabulary: no file or folder {name!r}, and a hub id needs the transformers package (pip install "
-            "'constrain[phi]')"
-        ) from None
-    found: Path | None = None
-    try:
-        for file_name in (*_CONFIG_FILES, "tokenizer.model", "tokenizer.json"):
-            optional = {"_raise_exceptions_for_missing_entries": file_name == "config.json"}
-            path = cached_file(name, file_name, **optional)
-            found = Path(path).parent if path else found
-    except Exception as error:  # noqa: BLE001 - the hub's client raises many kinds: no network, no such repository
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConstrainError(
-            f"vocabulary: {name!r} is no file or folder here, and could not be had from the hub: {reason}"
-        ) from None
-    if found is None:
-        raise ConstrainError(f"vocabulary: {name!r} has no tokenizer files on the hub")
-    return _read_folder(found)
+        paths = [hub_file(name, "config.json", is_optional=False)]
+        for file_name in (*_CONFIG_FILES[1:], "tokenizer.model", "tokenizer.json"):
+            paths.append(hub_file(name, file_name, is_optional=True))
+    except ConstrainError as error:
+        raise ConstrainError(f"vocabulary: {error}") from None
+    return _read_folder(next(path.parent for path in reversed(paths) if path is not None))
 
 
 def _token_id(data: TokenizerData, token: Any) -> int | None:

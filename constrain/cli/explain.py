@@ -71,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show_state(step: int, matcher: Matcher, vocabulary: Vocabulary, width: int) -> None:
     allowed = matcher.allowed_tokens()
-    shown = ", ".join(_spell(vocabulary, i) for i in allowed[:_NUM_TOKENS_SHOWN])
+    readable = [i for i in allowed if _is_readable(vocabulary.tokens[i])]
+    shown = ", ".join(_spell(vocabulary, i) for i in (readable or allowed)[:_NUM_TOKENS_SHOWN])
     more = f", and {len(allowed) - _NUM_TOKENS_SHOWN} more" if len(allowed) > _NUM_TOKENS_SHOWN else ""
     print(f"{step:4}  state   {matcher.describe(width)}")
     if labels := matcher.labels():
@@ -79,6 +80,12 @@ def _show_state(step: int, matcher: Matcher, vocabulary: Vocabulary, width: int)
     print(f"      mask    {len(allowed)} of {vocabulary.size} tokens: {shown}{more}")
     if forced := matcher.forced_bytes():
         print(f"      forced  {forced.decode(errors='backslashreplace')!r}")
+
+
+def _is_readable(token: bytes | None) -> bool:
+    """Whether a token makes a good example: whole printable characters, more than a byte."""
+    text = (token or b"").decode(errors="replace")
+    return len(text) > 1 and text.isprintable() and "\ufffd" not in text
 
 
 def _spell(vocabulary: Vocabulary, token: int) -> str:

@@ -17,9 +17,13 @@ from typing import Any
 
 from ..errors import ConstrainError
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "OutputError"]
 
 Record = dict[str, Any]
+
+
+class OutputError(ConstrainError):
+    """The output cannot be written now: the disk is full, say. What was written stands."""
 
 
 class Journal:
@@ -60,7 +64,7 @@ class Journal:
             self._write(_line(record))
         except OSError as error:
             os.ftruncate(self._file, self._end)
-            raise ConstrainError(
+            raise OutputError(
                 f"cannot write {str(self.path)!r}: {error.strerror or error}; it holds {len(self.done)} whole records, "
                 "and the same command goes on from there"
             ) from error
@@ -138,7 +142,7 @@ class Journal:
             os.replace(temporary, self.path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise ConstrainError(f"cannot rewrite {str(self.path)!r}: {error.strerror or error}") from error
+            raise OutputError(f"cannot rewrite {str(self.path)!r}: {error.strerror or error}") from error
         os.close(self._file)
         self._file = self._open()
         self._lock()

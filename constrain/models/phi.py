@@ -16,16 +16,18 @@ Source: `modeling_phi3.py` and `modeling_rope_utils.py` of transformers. Held by
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..errors import ConstrainError
+from ..hub import first_line, hub_file, is_reachable
 from ..vocabulary import Vocabulary
 
 __all__ = ["PhiBackend"]
@@ -255,10 +257,7 @@ def _checkpoint(source: str | os.PathLike[str] | None) -> str | Path:
 def _file_of(folder: str | Path, name: str) -> Path | None:
     if isinstance(folder, Path):
         return folder / name if (folder / name).is_file() else None
-    from transformers.utils.hub import cached_file
-
-    path = cached_file(folder, name, _raise_exceptions_for_missing_entries=False)
-    return Path(path) if path else None
+    return hub_file(folder, name, is_optional=True)
 
 
 def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
@@ -289,20 +288,21 @@ def _load_model(folder: str | Path, name: str, dtype: torch.dtype | None, device
     logging: Any = import_module("transformers.utils.logging")
     verbosity, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
-    if name == "the embedded model":
+    if name == "the embedded model" or not sys.stderr.isatty():
         logging.disable_progress_bar()
     try:
-        kind = AutoConfig.from_pretrained(folder).model_type
+        where = {} if isinstance(folder, Path) else {"local_files_only": not is_reachable()}
+        kind = AutoConfig.from_pretrained(folder, **where).model_type
         if kind != "phi3":
             raise ConstrainError(f"phi: {name} has model_type {kind!r}, expected 'phi3'")
-        model, report = Phi3ForCausalLM.from_pretrained(
-            folder, dtype=dtype or "auto", output_loading_info=True
-        )
+        load = cast(Any, Phi3ForCausalLM).from_pretrained
+        model, report = load(folder, dtype=dtype or "auto", output_loading_info=True, **where)
     except ConstrainError:
         raise
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConstrainError(f"phi: cannot load {name}: {reason}") from error
+    except (
+        Exception
+    ) as error:  # the loaders raise OSError, ValueError, RuntimeError, SafetensorError and more
+        raise ConstrainError(f"phi: cannot load {name}: {first_line(error)}") from error
     finally:
         logging.set_verbosity(verbosity)
         if has_bars:
@@ -316,6 +316,4 @@ def _load_model(folder: str | Path, name: str, dtype: torch.dtype | None, device
     try:
         return model.to(device)
     except (RuntimeError, AssertionError) as error:  # no such device, or not enough of its memory
-        raise ConstrainError(
-            f"phi: cannot move {name} to {str(device)!r}: {str(error).splitlines()[0]}"
-        ) from error
+        raise ConstrainError(f"phi: cannot move {name} to {str(device)!r}: {first_line(error)}") from error
