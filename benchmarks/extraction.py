@@ -20,7 +20,7 @@ import constrain
 from constrain.models.prompts import prompt
 from embedded.documents import KINDS, Record, Writer
 
-MISSING = object()
+MISSING = "no JSON"
 
 
 def documents(count: int, unseen: bool, seed: str = "evaluation") -> list[Record]:
@@ -104,7 +104,7 @@ def main() -> None:
             print("|", " | ".join(row(name, records, given)), "|", flush=True)
             wrong = [(r, a) for r, a in zip(records, given, strict=True) if not free and not all(field_results(a, r.object))]
             for record, answer in wrong[: options.errors]:
-                print(f"\n{record.text}\nright: {record.answer}\ngiven: {json.dumps(answer, ensure_ascii=False)}\n")
+                print(f"\n{record.text}\nright: {record.answer}\ngiven: {json.dumps(answer, ensure_ascii=False, default=str)}\n")
     print(f"\n{time.perf_counter() - began:.0f} s on {platform.machine()}, Python {platform.python_version()}")
 
 
