@@ -61,7 +61,7 @@ class Normaliser:
         self.keys.body_of_keys = self._key_bodies
         self.literals: dict[int, Form] = {}
         self.busy: set[int] = set()
-        self.empties: dict[Conjunction, bool] = {}
+        self.possibles: dict[Conjunction, int] = {}
         self.references: dict[tuple[int, str], Conjunction] = {}
 
     # Conjunctions.
@@ -157,7 +157,7 @@ class Normaliser:
             scope = scope.enter(schema)
         form = self.by_type(schema, mask, scope, where)
         if mask & _BOOLEAN:
-            for part in self.boolean_parts(schema, mask, scope, where):
+            for part in self.boolean_parts(schema, mask, scope, where, _types(form)):
                 form = self.meet(form, part, self.session.number(schema, scope, where))
         return form
 
@@ -186,8 +186,8 @@ class Normaliser:
             return ()
         return (shape,)
 
-    def boolean_parts(self, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> Iterable[Form]:
-        """The forms of the keywords that combine schemas or list values."""
+    def boolean_parts(self, schema: dict[str, Any], mask: int, scope: Scope, where: str, types: int) -> Iterable[Form]:
+        """The forms of the keywords that combine schemas or list values; only `types` matter to the caller."""
         session, literal = self.session, self.session.literal
         if mask & reading.REF:
             yield self.form(self.reference(schema, scope, where))
@@ -201,7 +201,7 @@ class Normaliser:
         if mask & reading.ANY_OF:
             yield join([self.form(b) for b in self.branches(schema, "anyOf", scope, where)])
         if mask & reading.ONE_OF:
-            yield self.exactly_one(self.branches(schema, "oneOf", scope, where), where)
+            yield self.exactly_one(self.branches(schema, "oneOf", scope, where), where, types)
         if mask & reading.NOT:
             yield self.form(self.negated(literal(schema["not"], scope, f"{where}/not")))
         if mask & reading.IF:
@@ -246,22 +246,22 @@ class Normaliser:
         (literal,) = conjunction
         return TRUE if literal == 1 else frozenset((-literal,))
 
-    def exactly_one(self, branches: list[Conjunction], where: str) -> Form:
-        """Each branch without those others that it may overlap."""
+    def exactly_one(self, branches: list[Conjunction], where: str, types: int = read.ALL_TYPES) -> Form:
+        """Each branch without those others that it may overlap, type by type; only `types` matter to the caller."""
+        number = self.session.number({}, self.session.synthetic, where)
         forms = []
         for i, branch in enumerate(branches):
-            others = [self.negated(b) for j, b in enumerate(branches) if j != i and not self.disjoint(branch, b)]
-            form = self.form(branch)
-            for other in others:
-                if form.never:
-                    break
-                form = self.meet(form, self.form(other), self.session.number({}, self.session.synthetic, where))
+            form = _restricted(self.form(branch), types, NEVER)
+            for j, other in enumerate(branches):
+                shared = self.possible(branch | other) & types if j != i else 0
+                if shared and not form.never:
+                    form = self.meet(form, _restricted(self.form(self.negated(other)), shared, ANY), number)
             forms.append(form)
         return join(forms)
 
     def disjoint(self, x: Conjunction, y: Conjunction) -> bool:
         """Is it certain that no value satisfies both?"""
-        return self.empty(x | y)
+        return not self.possible(x | y)
 
     def conditional(self, schema: dict[str, Any], scope: Scope, where: str) -> Iterable[Form]:
         literal = self.session.literal
@@ -538,30 +538,35 @@ class Normaliser:
 
     def empty(self, conjunction: Conjunction, depth: int = 0) -> bool:
         """Is it certain that nothing satisfies the conjunction? False where that is not known."""
+        return not self.possible(conjunction, depth)
+
+    def possible(self, conjunction: Conjunction, depth: int = 0) -> int:
+        """The bits of the types of which some value may satisfy the conjunction; a bit too many where nobody knows."""
         if contradicts(conjunction):
-            return True
-        known = self.empties.get(conjunction)
+            return 0
+        known = self.possibles.get(conjunction)
         if known is not None:
             return known
         if depth > 6 or not conjunction:
-            return False
-        self.empties[conjunction] = False
+            return read.ALL_TYPES
+        self.possibles[conjunction] = read.ALL_TYPES
         try:
             form = self.form(conjunction)
         except Cycle:
             if not depth:
                 raise
-            del self.empties[conjunction]
-            return False  # a member of what is being made; nobody knows yet
-        result = not (
-            form.null
-            or form.booleans
-            or any(number_expression(self.session.set, self.session.text, x, "#") for x in form.numbers)
-            or any(string_expression(self.session, x, "#") for x in form.strings)
-            or any(not self.empty_object(x, depth) for x in form.objects)
-            or any(not self.empty_array(x, depth) for x in form.arrays)
-        )
-        self.empties[conjunction] = result
+            del self.possibles[conjunction]
+            return read.ALL_TYPES  # a member of what is being made; nobody knows yet
+        result = int(form.null) | (2 if form.booleans else 0)
+        if any(number_expression(self.session.set, self.session.text, x, "#") for x in form.numbers):
+            result |= 12
+        if any(string_expression(self.session, x, "#") for x in form.strings):
+            result |= 16
+        if any(not self.empty_object(x, depth) for x in form.objects):
+            result |= 32
+        if any(not self.empty_array(x, depth) for x in form.arrays):
+            result |= 64
+        self.possibles[conjunction] = result
         return result
 
     def empty_object(self, x: ObjectShape, depth: int) -> bool:
@@ -588,3 +593,21 @@ class Normaliser:
         """The string bodies that a conjunction allows."""
         bodies = [string_body(self.session, shape, "propertyNames") for shape in self.form(conjunction).strings]
         return int(self.session.set.union(bodies))
+
+
+def _types(form: Form) -> int:
+    """The bits of the types that a form allows."""
+    bits = int(form.null) | (2 if form.booleans else 0) | (12 if form.numbers else 0)
+    return bits | (16 if form.strings else 0) | (32 if form.objects else 0) | (64 if form.arrays else 0)
+
+
+def _restricted(form: Form, types: int, other: Form) -> Form:
+    """The form for some types, and another one for the rest."""
+    return Form(
+        form.null if types & 1 else other.null,
+        form.booleans if types & 2 else other.booleans,
+        form.numbers if types & 12 else other.numbers,
+        form.strings if types & 16 else other.strings,
+        form.objects if types & 32 else other.objects,
+        form.arrays if types & 64 else other.arrays,
+    )

@@ -306,15 +306,13 @@ def _multiples(s: Any, multiples: frozenset[tuple[Fraction, bool]], where: str) 
     whole = lcm(positive, *negative)
     if whole * (scale + 2) <= MAX_MODULUS:
         return [_remainders(s, whole, scale, asserted, [r for r in range(whole) if not r % positive and all(r % n for n in negative)])]
-    moduli = [(n, False) for n in negative] + ([(positive, True)] if asserted else [])
-    if positive * (scale + 2) > MAX_MODULUS:
-        moduli = [(int(abs(m) * 10**scale), a) for m, a in multiples]
     parts = []
-    for modulus, wanted in sorted(moduli):
-        if modulus * (scale + 2) > MAX_MODULUS:
-            raise UnsupportedError(f"json schema: 'multipleOf' {_show(Fraction(modulus, 10**scale))}", f"at {where}")
-        good = [r for r in range(modulus) if (r == 0) == wanted]
-        parts.append(_remainders(s, modulus, scale, wanted, good))
+    for modulus, wanted in sorted(multiples):
+        places = len(_decimal_digits(abs(modulus), where)[1])
+        scaled = int(abs(modulus) * 10**places)
+        if scaled * (places + 2) > MAX_MODULUS:
+            raise UnsupportedError(f"json schema: 'multipleOf' {_show(modulus)}", f"at {where}")
+        parts.append(_remainders(s, scaled, places, wanted, [r for r in range(scaled) if (r == 0) == wanted]))
     return parts
 
 
