@@ -57,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"constrain: {error}", file=sys.stderr)
         return 1 if isinstance(error, OutputError) else 2
     except KeyboardInterrupt:
-        print("constrain: interrupted; the same command goes on with what is left", file=sys.stderr)
+        resumes = "; the same command goes on with what is left" if getattr(arguments, "output", None) else ""
+        print(f"constrain: interrupted{resumes}", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
