@@ -30,8 +30,9 @@ _PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]*').fullmatch
 _SPECIAL = CodePoints([(0, 31), (34, 34), (92, 92)])
 
 
+@lru_cache(maxsize=1 << 16)
 def canonical(text: str) -> bytes:
-    """The one canonical spelling of a string's body, without its quotes.
+    """The one canonical spelling of a string's body, without its quotes; no lone surrogates (UnicodeEncodeError).
 
     >>> canonical('a"b')
     b'a\\\\"b'
@@ -39,10 +40,6 @@ def canonical(text: str) -> bytes:
     if _PLAIN(text):
         return text.encode()
     return json.dumps(text, ensure_ascii=False)[1:-1].encode()
-
-
-def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= c <= "\udfff" for c in text)
 
 
 class JsonAlphabet(Alphabet):
@@ -94,15 +91,21 @@ class JsonAlphabet(Alphabet):
 
     def text(self, text: str) -> int:
         """The spellings of one decoded string, without quotes; NO_MATCH for text with lone surrogates."""
-        if _has_surrogates(text):
+        if self.escapes == "any":
+            return super().text(text)
+        try:
+            return self.set.literal(canonical(text))
+        except UnicodeEncodeError:
             return _NO_MATCH
-        return self.set.literal(canonical(text)) if self.escapes == "canonical" else super().text(text)
 
     def texts(self, texts: list[str]) -> int:
         """The spellings of any of some decoded strings, without quotes."""
-        if self.escapes == "canonical":
-            return self.set.literals([canonical(t) for t in texts if not _has_surrogates(t)])
-        return super().texts(texts)
+        if self.escapes == "any":
+            return super().texts(texts)
+        try:
+            return self.set.literals([canonical(t) for t in texts])
+        except UnicodeEncodeError:
+            return super().texts(texts)
 
 
 def digit_ranges(low: Sequence[int], high: Sequence[int], top: Sequence[int]) -> list[list[tuple[int, int]]]:

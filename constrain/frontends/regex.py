@@ -43,7 +43,8 @@ def regex(
     True
     """
     if isinstance(pattern, re.Pattern):
-        pattern, flags = pattern.pattern, pattern.flags if not flags else flags
+        flags = flags or pattern.flags
+        pattern = pattern.pattern
     if not isinstance(pattern, str):
         raise RegexError(f"regex: the pattern is {type(pattern).__name__} {pattern!r:.80}; a str is needed")
     if syntax not in ("python", "ecma"):
@@ -110,16 +111,15 @@ def _compile_plain(tree: Node, alphabet: Alphabet) -> int:
 
 def _compile_node(node: Node, made: dict[Node, int], alphabet: Alphabet) -> int:
     expr_set = alphabet.set
-    kind = type(node)
-    if kind is Text:
+    if isinstance(node, Text):
         return alphabet.text(node.text)
-    if kind is Chars:
+    if isinstance(node, Chars):
         return alphabet.char(node.points)
-    if kind is Concat:
+    if isinstance(node, Concat):
         return expr_set.concat([made[part] for part in node.parts])
-    if kind is Repeat:
+    if isinstance(node, Repeat):
         return _compile_repeat(node, made, expr_set)
-    if kind is Union:
+    if isinstance(node, Union):
         texts = [part.text for part in node.parts if type(part) is Text]
         if len(texts) < 2:
             return expr_set.union([made[part] for part in node.parts])

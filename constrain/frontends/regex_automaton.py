@@ -18,7 +18,20 @@ from itertools import product
 
 from ..errors import LimitExceeded
 from .regex_looks import ANY_TEXT
-from .regex_tree import INFINITE, Chars, Concat, Context, Look, Meet, Node, Repeat, Text, Union, WordBoundary, concat, union
+from .regex_tree import (
+    INFINITE,
+    Chars,
+    Concat,
+    Context,
+    Look,
+    Node,
+    Repeat,
+    Text,
+    Union,
+    WordBoundary,
+    concat,
+    union,
+)
 from .utf8 import ANY, Alphabet, CodePoints
 
 __all__ = ["MAX_STATES", "automaton_table"]

@@ -50,7 +50,11 @@ _ORDINARY = re.compile(r"[^\\.^$*+?{}\[\]()|]+")
 _ORDINARY_VERBOSE = re.compile(r"[^\\.^$*+?{}\[\]()|\s#]+")
 _SKIPPED_VERBOSE = re.compile(r"(?:[ \t\n\r\v\f]|#[^\n]*)+")
 _COUNTS = re.compile(r"\{([0-9]*)(?:(,)([0-9]*))?\}")
-_CLASS = {"python": re.compile(r"\[\^?\]?(?:[^\]\\]|\\.)*\]", re.S), "ecma": re.compile(r"\[(?:[^\]\\]|\\.)*\]", re.S)}
+_CLASS = {  # in Python's syntax a bracket that comes first stands for itself
+    "python": re.compile(r"\[(?:\^\]|\^(?=[^\]])|\]|(?=[^\]^]))(?:[^\]\\]|\\.)*\]", re.S),
+    "ecma": re.compile(r"\[(?:[^\]\\]|\\.)*\]", re.S),
+}
+_COMMENT = re.compile(r"\(\?#(?:[^)\\]|\\.)*\)", re.S)
 _NAME = re.compile(r"[^>]*")
 _CONTROL_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92}
 _HEX_WIDTHS = {"x": 2, "u": 4, "U": 8}
@@ -354,10 +358,10 @@ class _Parser:
             self.fail("unknown extension", start, start + 3)
 
     def comment(self) -> None:
-        end = self.pattern.find(")", self.at)
-        if end < 0:
+        comment = _COMMENT.match(self.pattern, self.at)
+        if not comment:
             self.fail("missing ')', unterminated comment", self.at, self.at + 3)
-        self.at = end + 1
+        self.at = comment.end()
 
     def named(self) -> None:
         start = self.at
@@ -558,9 +562,8 @@ class _Parser:
             if self.pattern[start + 1] != "0" or after.isdigit():
                 self.fail("octal escapes are not part of this syntax; write \\xHH", start, start + 2)
             return 0, start + 2
-        digits = re.compile("0[0-7]{0,2}|[0-7]{3}").match(self.pattern, start + 1)
-        if not digits:
-            self.fail("bad escape", start, start + 2)
+        digits = re.compile("[0-7]{1,3}" if in_class else "0[0-7]{0,2}").match(self.pattern, start + 1)
+        assert digits
         code = int(digits.group(), 8)
         if code > 0o377:
             self.fail("octal escape outside of 0-0o377", start, digits.end())

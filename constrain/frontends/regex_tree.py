@@ -43,6 +43,11 @@ class Node:
     """A part of a pattern."""
 
     __slots__ = ("depth", "max_length", "min_length", "nullable", "plain")
+    depth: int
+    min_length: int
+    max_length: int
+    nullable: bool
+    plain: bool
 
     def __init__(self, children: list[Node], min_length: int, max_length: int, nullable: bool) -> None:
         self.min_length = min_length if min_length < INFINITE else INFINITE

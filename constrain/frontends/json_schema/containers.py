@@ -36,12 +36,20 @@ class ObjectWriter:
     # Entries.
 
     def key(self, name: str) -> int:
-        """The lexeme of one key."""
-        s = self.session.set
+        """The lexeme of one key; NO_MATCH where it has no spelling."""
+        known = self.writer.keys.get(name)
+        if known is None:
+            known = self.writer.keys[name] = self._key(name)
+        return known
+
+    def _key(self, name: str) -> int:
+        s, text = self.session.set, self.writer.text
         if self.session.options.escapes == "canonical":
-            return s.lexeme(s.literal(b'"%s"' % canonical(name)))
-        quote = self.writer.text.quote
-        return s.lexeme(s.concat([quote, self.session.alphabet.text(name), quote]))
+            try:
+                return s.lexeme(s.literal(b'"%s"' % canonical(name)))
+            except UnicodeEncodeError:
+                return 0
+        return s.lexeme(s.concat([text.quote, self.session.alphabet.text(name), text.quote]))
 
     def other_key(self, names: list[str], language: int | None) -> int:
         """The lexeme of any key in a language (None: any string) that is none of the names; NO_MATCH where none is."""
@@ -157,8 +165,9 @@ class ObjectWriter:
         if not low and high < 0 and plain_empty:
             inner = s.members(layout.comma, entries)
             return self.body(s.concat([layout.open_object, inner, layout.close_object]))
-        parts = []
+        parts: list[int] = []
         if not plain_empty and not low:
+            assert layout.empty_object is not None
             parts.append(layout.empty_object)
             low = 1
         if high != 0:

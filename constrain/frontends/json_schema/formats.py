@@ -134,12 +134,7 @@ FORMATS: dict[str, str] = {
 }
 
 # Narrower than their RFC, and why: such a format may not stand under a negation.
-NARROWED = {
-    "date": "the year 0000 is left out, as Python's dates do",
-    "date-time": "the year 0000 is left out, as Python's dates do",
-    "hostname": "labels of IDNA (xn--…) are left out",
-    "email": "domains without IDNA's checks",
-}
+NARROWED = {"hostname": "labels of IDNA, xn--…, are left out"}
 
 # Known to the standard, and refused where asserted.
 REFUSED = {"regex", "idn-email", "idn-hostname"}

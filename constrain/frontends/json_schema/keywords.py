@@ -15,7 +15,7 @@ from .formats import FORMATS, REFUSED
 from .numbers import ANY_NUMBER, NumberShape, exact, settle
 from .reading import FORMAT, LENGTH, Scope, escape
 from .session import Session
-from .shapes import ANY_KEY, TRUE, Conjunction, Counted, KeyClass, ObjectShape, ArrayShape
+from .shapes import ANY_KEY, TRUE, ArrayShape, Conjunction, Counted, KeyClass, ObjectShape
 from .strings import ANY_STRING, StringShape
 from .strings import settle as settle_string
 

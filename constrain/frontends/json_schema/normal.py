@@ -558,9 +558,9 @@ class Normaliser:
             del self.possibles[conjunction]
             return read.ALL_TYPES  # a member of what is being made; nobody knows yet
         result = int(form.null) | (2 if form.booleans else 0)
-        if any(number_expression(self.session.set, self.session.text, x, "#") for x in form.numbers):
+        if number_expression(self.session.set, self.session.text, form.numbers, "#"):
             result |= 12
-        if any(string_expression(self.session, x, "#") for x in form.strings):
+        if string_expression(self.session, form.strings, "#"):
             result |= 16
         if any(not self.empty_object(x, depth) for x in form.objects):
             result |= 32

@@ -36,6 +36,7 @@ class NumberShape(NamedTuple):
 
 
 ANY_NUMBER = NumberShape()
+ANY_INTEGER = NumberShape(integer=True)
 
 
 def exact(value: Any) -> Fraction:
@@ -94,13 +95,28 @@ def _show(v: Fraction) -> str:
     return str(v.numerator if v.denominator == 1 else float(v))
 
 
-def number_expression(s: Any, text: Any, shape: NumberShape, where: str) -> int:
-    """The lexeme of a shape in the expression set `s`; NO_MATCH where no number fits."""
+def number_expression(s: Any, text: Any, shapes: tuple[NumberShape, ...], where: str) -> int:
+    """One lexeme for a disjunction of shapes, in the expression set `s`; NO_MATCH where no number fits."""
+    if not shapes:
+        return 0
+    if len(shapes) == 1:
+        shape = shapes[0]
+        if shape == ANY_NUMBER or shape == ANY_INTEGER:
+            return int(text.integer if shape.integer else text.number)
+        body, proven = _body(s, shape, where)
+        return 0 if not proven and s.is_empty(body) else int(s.lexeme(body))
+    if ANY_NUMBER in shapes:
+        return int(text.number)
+    made = [_body(s, shape, where) for shape in shapes]
+    whole = s.union([body for body, _ in made])
+    return 0 if not any(proven for _, proven in made) and s.is_empty(whole) else int(s.lexeme(whole))
+
+
+def _body(s: Any, shape: NumberShape, where: str) -> tuple[int, bool]:
+    """The language of one shape, and whether it is known not to be empty."""
     if shape.values is not None:
-        return int(s.lexeme(s.union([value_expression(s, v) for v in sorted(shape.values)])))
+        return int(s.union([value_expression(s, v) for v in sorted(shape.values)])), bool(shape.values)
     plain = shape.low is None and shape.high is None
-    if plain and not shape.multiples and not shape.excluded and shape.integer is not False:
-        return int(text.integer if shape.integer else text.number)
     base = _interval(s, shape, where)
     parts = [base] if not plain or shape.integer or not shape.multiples else []
     parts += _multiples(s, shape.multiples, where)
@@ -108,10 +124,23 @@ def number_expression(s: Any, text: Any, shape: NumberShape, where: str) -> int:
         parts.append(_not_whole(s))
     if shape.excluded:
         parts.append(s.complement(s.union([value_expression(s, v) for v in sorted(shape.excluded)])))
-    whole = parts[0] if len(parts) == 1 else s.intersection(parts)
-    if len(parts) > 1 and s.is_empty(whole):
-        return 0
-    return int(s.lexeme(whole))
+    if len(parts) == 1:
+        return parts[0], parts[0] != 0
+    return s.intersection(parts), _has_example(shape)
+
+
+def _has_example(shape: NumberShape) -> bool:
+    """Is a value of the shape near its bounds? Finding one is far cheaper than a search for emptiness."""
+    moduli = [abs(m) for m, asserted in shape.multiples if asserted]
+    scale = lcm(*(m.denominator for m in moduli))
+    step = Fraction(lcm(*(int(m * scale) for m in moduli)), scale) if moduli else Fraction(1, 1 if shape.integer else 2)
+    if shape.low is not None:
+        start, step = ceil(shape.low / step) * step, step
+    elif shape.high is not None:
+        start, step = floor(shape.high / step) * step, -step
+    else:
+        start = step
+    return any(_holds(shape, start + i * step) for i in range(64))
 
 
 def _decimal_digits(v: Fraction, where: str) -> tuple[str, str]:

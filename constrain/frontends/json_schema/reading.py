@@ -250,4 +250,5 @@ def kind_of(value: Any) -> str:
         return "a boolean"
     if isinstance(value, (int, float, Decimal)):
         return "not a finite number" if isinstance(value, float) and not math.isfinite(value) else "a number"
-    return {str: "a string", list: "an array", tuple: "an array", dict: "an object"}.get(type(value), type(value).__name__)
+    names: dict[type, str] = {str: "a string", list: "an array", tuple: "an array", dict: "an object"}
+    return names.get(type(value), type(value).__name__)

@@ -40,7 +40,7 @@ class Session:
         self.deepest = len(text.layouts) - 1
         self.patterns: dict[str, int] = {}
         self.formats: dict[str, int] = {}
-        self.strings: dict[StringShape, int] = {}
+        self.strings: dict[tuple[StringShape, ...], int] = {}
         self.schemas: list[tuple[Any, Scope, str]] = []
         self.schema_ids: dict[tuple[int, int], int] = {}
         self.forms: dict[Conjunction, Form] = {}

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import ConstrainError, RegexError, SchemaError, UnsupportedError
-from .formats import format_expression
+from ...errors import RegexError, SchemaError, UnsupportedError
+from .formats import NARROWED, format_expression
 
 if TYPE_CHECKING:
     from .session import Session
@@ -83,6 +83,7 @@ def string_body(session: Session, shape: StringShape, where: str) -> int:
     s, alphabet = session.set, session.alphabet
     parts = [pattern_expression(session, p, where) for p, positive in sorted(shape.patterns) if positive]
     parts += [format_expression(session, f) for f, positive in sorted(shape.formats) if positive]
+    _check_denied(session, shape, where)
     denied = [pattern_expression(session, p, where) for p, positive in sorted(shape.patterns) if not positive]
     denied += [format_expression(session, f) for f, positive in sorted(shape.formats) if not positive]
     if shape.values is not None:
@@ -97,26 +98,46 @@ def string_body(session: Session, shape: StringShape, where: str) -> int:
     if shape.min or shape.max >= 0 or not parts:
         parts.append(s.repeat(alphabet.any_character, shape.min, shape.max))
     parts += [s.complement(d) for d in denied]
-    if len(parts) == 1:
-        return parts[0]
-    whole = s.intersection(parts)
-    return 0 if s.is_empty(whole) else int(whole)
+    return parts[0] if len(parts) == 1 else int(s.intersection(parts))
+
+
+def _check_denied(session: Session, shape: StringShape, where: str) -> None:
+    """A format that is narrower than its standard cannot be denied."""
+    for name, positive in shape.formats:
+        if not positive and name in NARROWED:
+            session.refuse(f"the negation of 'format' {name!r}", where, f" ({NARROWED[name]})")
 
 
 def _inside(s: object, text: int, languages: list[int]) -> bool:
     return all(not s.is_empty(s.intersection([text, e])) for e in languages)  # type: ignore[attr-defined]
 
 
-def string_expression(session: Session, shape: StringShape, where: str) -> int:
-    """The lexeme of a shape, quotes included; NO_MATCH where no string fits."""
-    if shape == ANY_STRING:
-        return session.text.string
-    known = session.strings.get(shape)
+def string_expression(session: Session, shapes: tuple[StringShape, ...], where: str) -> int:
+    """One lexeme for a disjunction of shapes, quotes included; NO_MATCH where no string fits."""
+    if not shapes or ANY_STRING in shapes:
+        return session.text.string if shapes else 0
+    known = session.strings.get(shapes)
     if known is None:
-        try:
-            body = string_body(session, shape, where)
-        except ConstrainError:
-            raise
         s, quote = session.set, session.text.quote
-        known = session.strings[shape] = s.lexeme(s.concat([quote, body, quote])) if body else 0
+        body = s.union([string_body(session, shape, where) for shape in shapes])
+        searched = any(len(x.patterns) + len(x.formats) + bool(x.excluded) + bool(x.min or x.max >= 0) > 1 for x in shapes)
+        if (searched or any("(?" in p for x in shapes for p, _ in x.patterns)) and s.is_empty(body):
+            body = 0
+        if not body:
+            session.never(f"{_assertions(shapes)} leave no string at {where}")
+        known = session.strings[shapes] = s.lexeme(s.concat([quote, body, quote])) if body else 0
     return known
+
+
+def _assertions(shapes: tuple[StringShape, ...]) -> str:
+    """The keywords that shapes are made of, for messages."""
+    names = []
+    for x in shapes:
+        names += [f"'pattern' {p!r}" if positive else f"the negation of 'pattern' {p!r}" for p, positive in sorted(x.patterns)]
+        names += [f"'format' {f!r}" if positive else f"the negation of 'format' {f!r}" for f, positive in sorted(x.formats)]
+        names += [f"'minLength' {x.min}"] if x.min else []
+        names += [f"'maxLength' {x.max}"] if x.max >= 0 else []
+        names += ["'enum' or 'const'"] if x.values is not None or x.excluded else []
+    return ", ".join(dict.fromkeys(names))
+
+

@@ -18,7 +18,7 @@ from .normal import Normaliser
 from .numbers import exact, number_expression, value_expression
 from .reading import Scope, escape
 from .session import Session
-from .shapes import ANY, FALSE, ArrayShape, Conjunction, Form, contradicts, settle_array
+from .shapes import ANY, ArrayShape, Conjunction, Form, settle_array
 from .strings import string_expression
 
 __all__ = ["Writer"]
@@ -47,6 +47,7 @@ class Writer:
         self.never: dict[Key, str] = {}
         self.started: dict[Key, int] = {}
         self.rules: dict[Key, int] = {}
+        self.keys: dict[str, int] = {}
         self.bodies: dict[int, int] = {}
         self.tails: dict[tuple[int, int], int] = {}
         self.nesting = 0
@@ -144,8 +145,8 @@ class Writer:
         parts = [text.null] if form.null else []
         if form.booleans:
             parts.append((0, text.false, text.true, text.boolean)[form.booleans])
-        parts += [number_expression(self.set, text, x, where) for x in form.numbers]
-        parts += [string_expression(self.session, x, where) for x in form.strings]
+        parts.append(number_expression(self.set, text, form.numbers, where))
+        parts.append(string_expression(self.session, form.strings, where))
         if form.objects:
             self.nesting += 1
             if form.objects == ANY.objects:
@@ -255,7 +256,7 @@ class Writer:
         shape = read.string_shape(self.session, schema, mask, where)
         if isinstance(shape, str):
             return self.session.never(f"{shape} at {where}")
-        return string_expression(self.session, shape, where)
+        return string_expression(self.session, (shape,), where)
 
     def _number(self, schema: dict[str, Any], mask: int, integer: bool | None, scope: Scope, where: str) -> int:
         if not mask & reading.NUMERIC:
@@ -263,7 +264,7 @@ class Writer:
         shape = read.number_shape(self.session, schema, integer, scope.draft, where)
         if isinstance(shape, str):
             return self.session.never(f"{shape} at {where}")
-        return number_expression(self.set, self.text, shape, where)
+        return number_expression(self.set, self.text, (shape,), where)
 
     def _values(self, schema: dict[str, Any], mask: int, where: str, depth: int) -> int:
         """`enum` or `const` of scalars, with or without `type`; -1 where a value is no scalar."""
