@@ -124,7 +124,7 @@ def compile(expr: Expr | str, vocabulary: Vocabulary, limits: Limits | None = No
 
 def fill_next_token_bitmasks(matchers: Sequence[Matcher | None], bitmask: Any) -> None:
     """Fills row i of `bitmask` from `matchers[i]`, without the GIL; where it is None the row becomes all ones."""
-    _native.fill_next_token_bitmasks(list(matchers), bitmask)
+    _native.fill_next_token_bitmasks(list(matchers), bitmask)  # type: ignore[arg-type]  # None is taken too
     for i, matcher in enumerate(matchers):
         if matcher is None:
             bitmask[i] = -1
@@ -132,4 +132,4 @@ def fill_next_token_bitmasks(matchers: Sequence[Matcher | None], bitmask: Any) -
 
 def accept_tokens(matchers: Sequence[Matcher | None], token_ids: Sequence[int] | np.ndarray) -> list[bool]:
     """Feeds `token_ids[i]` to `matchers[i]`, without the GIL; says for each whether it was accepted (None: True)."""
-    return list(_native.accept_tokens(list(matchers), [int(t) for t in token_ids]))
+    return list(_native.accept_tokens(list(matchers), [int(t) for t in token_ids]))  # type: ignore[arg-type]
