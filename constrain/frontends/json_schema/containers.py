@@ -84,7 +84,7 @@ class ObjectWriter:
             grown = []
             for case, others in cases:
                 names = dict(case.names)
-                for name in sorted(w.excluded):
+                for name in sorted(w.excluded | case.required):
                     if name not in names:
                         names[name] = keys.value_of(case.classes, name)
                 case = case._replace(names=names)
