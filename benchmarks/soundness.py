@@ -106,6 +106,7 @@ class Run:
                 self.problems.append(f"{name} seed {seed}: an empty mask behind {data!r}")
                 return
             self.num_tokens += 1
+            text = data[1:] if is_turn and data[:1] == b" " else data
             if not is_turn and rng.random() < 1 / 40:
                 self.num_masks += 1
                 state = expr.set.advance(expr.root, data)[0]
@@ -117,17 +118,14 @@ class Run:
             if not text_tokens:
                 break
             token = rng.choice(text_tokens)
-            if step > 120 and not is_turn:
-                token = self.nearest(expr, data, rng.sample(text_tokens, min(200, len(text_tokens))))
-            elif step > 120:
-                token = min(rng.sample(text_tokens, min(50, len(text_tokens))), key=lambda t: len(self.vocabulary.tokens[t] or b""))
+            if step > 120 and data:
+                token = self.nearest(expr, text, rng.sample(text_tokens, min(200, len(text_tokens))))
             if not matcher.accept_token(token):
                 self.problems.append(f"{name} seed {seed}: token {token} is in the mask and was not accepted")
                 return
             data += self.vocabulary.tokens[token] or b""
         else:
-            if not is_turn:
-                self.problems.append(f"{name} seed {seed}: did not end in 2000 tokens")
+            self.problems.append(f"{name} seed {seed}: did not end in 2000 tokens")
             return
         self.judge(name, seed, data[1:] if is_turn and data[:1] == b" " else data, is_right)
 
