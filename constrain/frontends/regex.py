@@ -15,7 +15,7 @@ import re
 from typing import Any
 
 from .._native import ExprSet
-from ..errors import LimitExceeded, RegexError
+from ..errors import RegexError
 from ..expr import Expr
 from .regex_automaton import automaton_table
 from .regex_looks import ANY_TEXT, Unsettled, settle
@@ -25,7 +25,6 @@ from .utf8 import Alphabet, Utf8Alphabet
 
 __all__ = ["compile_regex", "regex"]
 
-_MAX_PRODUCT = 1 << 31  # of counts nested directly in one another
 
 
 def regex(
@@ -91,34 +90,54 @@ def compile_regex(
 
 def _compile_plain(tree: Node, alphabet: Alphabet) -> int:
     """Children before parents: the order in which a stack finds them, backwards."""
-    order: list[Node] = []
+    order: list[tuple[Node, list[Node]]] = []
     stack = [tree]
     while stack:
         node = stack.pop()
-        order.append(node)
-        if isinstance(node, (Concat, Union)):
-            stack += node.parts
-        elif isinstance(node, Repeat):
-            stack.append(node.item)
-        elif isinstance(node, Meet):
-            stack += (node.item, node.other)
+        children = _children(node)
+        order.append((node, children))
+        stack += children
     made: dict[Node, int] = {}
-    for node in reversed(order):
+    for node, children in reversed(order):
         if node not in made:
-            made[node] = _compile_node(node, made, alphabet)
+            made[node] = _compile_node(node, children, made, alphabet)
     return made[tree]
 
 
-def _compile_node(node: Node, made: dict[Node, int], alphabet: Alphabet) -> int:
+def _children(node: Node) -> list[Node]:
+    kind = type(node)
+    if kind is Concat:
+        # Sequences directly within sequences are read as one: joining them pair by pair would cost the square.
+        return node.parts if not any(type(p) is Concat for p in node.parts) else _flat_parts(node)
+    if kind is Union:
+        return node.parts
+    if kind is Repeat:
+        return [node.item]
+    return [node.item, node.other] if kind is Meet else []
+
+
+def _flat_parts(node: Concat) -> list[Node]:
+    flat: list[Node] = []
+    stack: list[Node] = [node]
+    while stack:
+        part = stack.pop()
+        if type(part) is Concat:
+            stack += reversed(part.parts)
+        else:
+            flat.append(part)
+    return flat
+
+
+def _compile_node(node: Node, children: list[Node], made: dict[Node, int], alphabet: Alphabet) -> int:
     expr_set = alphabet.set
     if isinstance(node, Text):
         return alphabet.text(node.text)
     if isinstance(node, Chars):
         return alphabet.char(node.points)
     if isinstance(node, Concat):
-        return expr_set.concat([made[part] for part in node.parts])
+        return expr_set.concat([made[part] for part in children])
     if isinstance(node, Repeat):
-        return _compile_repeat(node, made, expr_set)
+        return expr_set.repeat(made[node.item], node.min, -1 if node.max >= INFINITE else node.max)
     if isinstance(node, Union):
         texts = [part.text for part in node.parts if type(part) is Text]
         if len(texts) < 2:
@@ -127,24 +146,3 @@ def _compile_node(node: Node, made: dict[Node, int], alphabet: Alphabet) -> int:
     assert isinstance(node, Meet)
     other = made[node.other]
     return expr_set.intersection([made[node.item], expr_set.complement(other) if node.negative else other])
-
-
-def _compile_repeat(node: Repeat, made: dict[Node, int], expr_set: Any) -> int:
-    """Counts directly within counts are multiplied where that leaves no gap: `(a{2,3}){4,}` is `a{8,}`."""
-    item, least, most = node.item, node.min, node.max
-    while isinstance(item, Repeat) and _without_gap(item, least, most):
-        least *= item.min
-        most = INFINITE if INFINITE in (most, item.max) else most * item.max
-        item = item.item
-        if least >= _MAX_PRODUCT or _MAX_PRODUCT <= most < INFINITE:
-            raise LimitExceeded("max_repeat", max(least, most), _MAX_PRODUCT, None)
-    return expr_set.repeat(made[item], least, -1 if most == INFINITE else most)
-
-
-def _without_gap(inner: Repeat, least: int, most: int) -> bool:
-    """Do `least` to `most` runs of inner.min to inner.max items give every count from the first product to the last?"""
-    if least == most:
-        return True
-    if inner.max == INFINITE:
-        return least > 0 or inner.min <= 1
-    return inner.min - 1 <= least * (inner.max - inner.min)
