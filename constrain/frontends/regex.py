@@ -62,7 +62,7 @@ def _prepared() -> tuple[Any, Utf8Alphabet]:
     global _prelude
     if _prelude is None:
         alphabet = Utf8Alphabet(ExprSet())
-        for pattern in (r"[\s\S]", ".", r"(?a)[\d\w\s]"):
+        for pattern in (r"(?s:.).", r"(?a)\d\w\s"):
             compile_regex(parse(pattern), alphabet)
         _ = alphabet.any_text
         _prelude = alphabet.set, alphabet

@@ -382,8 +382,7 @@ class _Speller:
     def row(self, e: int) -> list[tuple[int, int]]:
         found = self.rows.get(e)
         if found is None:
-            derivative, dead = self.set.derivative, self.set.NO_MATCH
-            found = [(byte, after) for byte in range(256) if (after := derivative(e, byte)) != dead]
+            found = [(byte, self.set.derivative(e, byte)) for byte in self.set.live_bytes(e)]
             self.rows[e] = found
         return found
 

@@ -42,8 +42,9 @@ __all__ = ["ANY_TEXT", "Unsettled", "settle"]
 
 ANY_TEXT = Repeat(Chars(ANY), 0, INFINITE, True)
 
-_MAX_SEQUENCES = 4096
+_MAX_SEQUENCES = 4096  # that a product of alternatives may make
 _MAX_STEPS = 20_000
+_MAX_EDGE_PARTS = 4  # of a sequence, that may be empty before its first or last character
 _MAX_DEPTH = 100  # of tree inspected for its first and last characters, and of assertions within one another
 
 
@@ -63,7 +64,7 @@ def settle(node: Node, at_start: bool = True, at_end: bool = True) -> Node:
     settler = _Settler(at_start, at_end)
     work = settler.sequences(node)
     done: list[Node] = []
-    for _ in range(_MAX_STEPS):
+    for _ in range(_MAX_STEPS + 8 * len(work)):
         if not work:
             return union(done) if done else DEAD
         sequence = work.pop()
@@ -90,15 +91,13 @@ class _Settler:
             found = [[]]
             for part in node.parts:
                 tails = self.sequences(part)
-                found = [head + tail for head in found for tail in tails]
-                if len(found) > _MAX_SEQUENCES:
+                if len(found) > 1 and len(tails) > 1 and len(found) * len(tails) > _MAX_SEQUENCES:
                     raise Unsettled
+                found = [head + tail for head in found for tail in tails]
         elif isinstance(node, Repeat):
             found = self.repeated(node)
         else:
             found = [[node]]
-        if len(found) > _MAX_SEQUENCES:
-            raise Unsettled
         return found
 
     def repeated(self, node: Repeat) -> list[Sequence]:
@@ -302,8 +301,22 @@ def _restricted(node: Node, points: CodePoints, last: bool) -> Node:
         return concat([others, edge] if last else [edge, others])
     if isinstance(node, Union) and node.depth < _MAX_DEPTH:
         return union([part for p in node.parts if (part := _restricted(p, points, last)) is not DEAD])
-    if isinstance(node, Concat) and node.depth < _MAX_DEPTH and not node.parts[-1 if last else 0].nullable:
-        if last:
-            return concat([*node.parts[:-1], _restricted(node.parts[-1], points, last)])
-        return concat([_restricted(node.parts[0], points, last), *node.parts[1:]])
+    if isinstance(node, Concat) and node.depth < _MAX_DEPTH:
+        found = _restricted_parts(node.parts, points, last)
+        if found is not None:
+            return found
     return Meet(node, _open(Chars(points), last), False)
+
+
+def _restricted_parts(parts: list[Node], points: CodePoints, last: bool) -> Node | None:
+    """`_restricted` of a sequence: its edge part restricted, or that part empty and the next one restricted."""
+    found: list[Node] = []
+    for _ in range(_MAX_EDGE_PARTS):
+        edge, others = (parts[-1], parts[:-1]) if last else (parts[0], parts[1:])
+        restricted = _restricted(edge, points, last)
+        if restricted is not DEAD:
+            found.append(concat([*others, restricted] if last else [restricted, *others]))
+        if not edge.nullable or not others:
+            return union(found) if found else DEAD
+        parts = others
+    return None

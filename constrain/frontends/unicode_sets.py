@@ -42,20 +42,20 @@ ASCII_SPACE = CodePoints.of(" \t\n\r\f\v")
 
 # The planes that hold characters other than private ones, without the surrogates.
 _ASSIGNED: tuple[Range, ...] = ((0, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x3FFFF), (0xE0000, 0xEFFFF))
-# Letters with case all live below this; beyond it only ideographs, tags and private use.
-_CASED: tuple[Range, ...] = ((0, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x1FFFF))
+# Letters with case, digits and spaces all live here; beyond are only ideographs, tags and private use.
+_FIRST_TWO_PLANES: tuple[Range, ...] = ((0, 0xD7FF), (0xE000, 0xFFFF), (0x10000, 0x1FFFF))
 
 
 def _text(first: int, last: int) -> str:
     return array("I", range(first, last + 1)).tobytes().decode(f"utf-32-{sys.byteorder[0]}e")
 
 
-def _found_by(pattern: str) -> CodePoints:
+def _found_by(pattern: str, planes: tuple[Range, ...]) -> CodePoints:
     """The characters that a one-character class of `re` matches, found as runs by `re` itself."""
     runs = re.compile(f"{pattern}+")
     return CodePoints(
         (start + match.start(), start + match.end() - 1)
-        for start, end in _ASSIGNED
+        for start, end in planes
         for match in runs.finditer(_text(start, end))
     )
 
@@ -63,19 +63,19 @@ def _found_by(pattern: str) -> CodePoints:
 @cache
 def digit() -> CodePoints:
     r"""Python's `\d`: the decimal digits of every script."""
-    return _found_by(r"\d")
+    return _found_by(r"\d", _FIRST_TWO_PLANES)
 
 
 @cache
 def word() -> CodePoints:
     r"""Python's `\w`: letters and numbers of every script, and the underscore."""
-    return _found_by(r"\w")
+    return _found_by(r"\w", _ASSIGNED)
 
 
 @cache
 def space() -> CodePoints:
     r"""Python's `\s`."""
-    return _found_by(r"\s")
+    return _found_by(r"\s", _FIRST_TWO_PLANES[:1])
 
 
 # ECMA-262, 12.2 and 12.3: the tab characters, the byte order mark, Space_Separator (Zs) and the line terminators.
@@ -192,7 +192,7 @@ def property_set(name: str) -> CodePoints | None:
 def _changed(method: str) -> Iterator[str]:
     """The characters that `method` (lower or upper) changes, found block by block."""
     convert = getattr(str, method)
-    for start, end in _CASED:
+    for start, end in _FIRST_TWO_PLANES:
         for block in range(start, end + 1, 128):
             text = _text(block, min(block + 127, end))
             if convert(text) != text:

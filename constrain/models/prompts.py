@@ -55,9 +55,7 @@ def _form(schema: Any, root: Any, depth: int) -> str:
     if isinstance(kind, list):
         return "|".join(_form({**schema, "type": one}, root, depth + 1) for one in kind)
     if isinstance(schema.get("properties"), Mapping) and kind in (None, "object"):
-        members = (
-            f"{_compact(key)}:{_form(part, root, depth + 1)}" for key, part in schema["properties"].items()
-        )
+        members = (f"{_compact(key)}:{_form(part, root, depth + 1)}" for key, part in schema["properties"].items())
         return "{" + ",".join(members) + "}"
     if kind == "array" and isinstance(schema.get("items"), Mapping):
         return "[" + _form(schema["items"], root, depth + 1) + "]"
@@ -82,9 +80,5 @@ def _notes(schema: Any) -> str:
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
     if not isinstance(properties, Mapping):
         return ""
-    described = (
-        (key, part.get("description")) for key, part in properties.items() if isinstance(part, Mapping)
-    )
-    return "; ".join(
-        f"{key}: {' '.join(text.split())}" for key, text in described if isinstance(text, str) and text
-    )
+    described = ((key, part.get("description")) for key, part in properties.items() if isinstance(part, Mapping))
+    return "; ".join(f"{key}: {' '.join(text.split())}" for key, text in described if isinstance(text, str) and text)

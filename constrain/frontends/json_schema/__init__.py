@@ -7,6 +7,7 @@ languages. `reading`: data, drafts and references; `keywords`: keywords to shape
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from ...errors import ConstrainError, LimitExceeded
@@ -49,8 +50,9 @@ def json_schema(
     try:
         root = Writer(session).write(source, Scope(source, remotes))
     except RecursionError:
-        message = "limit exceeded: the schema nests too deep (maximum recursion depth of the references)"
-        raise LimitExceeded("schema nesting depth", None, 0, message) from None
+        depth = sys.getrecursionlimit()
+        message = f"limit exceeded: schema nesting depth: combined schemas and references nest too deep for {depth} frames"
+        raise LimitExceeded("schema nesting depth", None, depth, message) from None
     return Expr(session.set, root)
 
 

@@ -29,23 +29,10 @@ def _date() -> str:
     return rf"(?:{year}-{days}|{leap}-02-29)"
 
 
-def _leap_second() -> str:
-    """23:59:60 in UTC, told with any offset: the local hour and minute give the offset."""
-    minutes = []
-    for minute in range(60):
-        east, west = (minute + 1) % 60, 59 - minute
-        hours = []
-        for hour in range(24):
-            plus = (hour - 23 - (1 if east else 0)) % 24
-            hours.append((f"{hour:02d}", f"\\+{plus:02d}:{east:02d}|-{23 - hour:02d}:{west:02d}"))
-        minutes += [f"{hour}:{minute:02d}:60(?:\\.[0-9]+)?(?:{offset})" for hour, offset in hours]
-    return "|".join(minutes)
-
-
 def _time() -> str:
     clock = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
     zone = rf"(?:[Zz]|[+-]{clock})"
-    return rf"(?:{clock}:[0-5][0-9](?:\.[0-9]+)?{zone}|23:59:60(?:\.[0-9]+)?[Zz]|LEAP)"
+    return rf"(?:{clock}:[0-5][0-9](?:\.[0-9]+)?{zone}|23:59:60(?:\.[0-9]+)?[Zz])"
 
 
 def _duration() -> str:
@@ -95,7 +82,7 @@ def _template() -> str:
     pct = "%[0-9A-Fa-f]{2}"
     char = f"(?:[A-Za-z0-9_]|{pct})"
     spec = rf"{char}(?:\.?{char})*(?::[1-9][0-9]{{0,3}}|\*)?"
-    literal = f"(?:[!#$&(-;=?-\\[\\]_a-z~{_UCS}{_PRIVATE}]|{pct})"
+    literal = f"(?:[!#$&-;=?-\\[\\]_a-z~{_UCS}{_PRIVATE}]|{pct})"
     return rf"(?:{literal}|\{{[+#./;?&=,!@|]?{spec}(?:,{spec})*\}})*"
 
 
@@ -161,12 +148,51 @@ def format_expression(session: Session, name: str) -> int:
     return known
 
 
+def _leap_seconds(s: Any) -> int:
+    """23:59:60 in UTC, told with any numeric offset: the local hour and minute give the offset. A table of its own.
+
+    States: the 1,440 local times and their prefixes, a tail of `:60` and a fraction for each of them, and the offsets
+    that lead back to UTC, shared as suffixes between local times.
+    """
+    numbers: dict[str, int] = {"": 0}  # prefixes of HH:MM
+    zones: dict[str, int] = {}  # what remains of an offset
+    moves: list[tuple[int, int, int]] = []
+    clock = [f"{minutes // 60:02d}:{minutes % 60:02d}" for minutes in range(1440)]
+    for text in clock:
+        for i, c in enumerate(text):
+            if text[: i + 1] not in numbers:
+                numbers[text[: i + 1]] = len(numbers)
+                moves.append((numbers[text[:i]], ord(c), numbers[text[: i + 1]]))
+    first_zone = len(numbers)
+    for text in clock:
+        for i in range(5, -1, -1):
+            if text[i:] not in zones:
+                zones[text[i:]] = first_zone + len(zones)
+                if i < 5:
+                    moves.append((zones[text[i:]], ord(text[i]), zones[text[i + 1 :]]))
+    state = first_zone + len(zones)
+    digits = range(48, 58)
+    for minutes, text in enumerate(clock):
+        seconds, dot, fraction = state + 2, state + 3, state + 4
+        moves += [(numbers[text], 58, state), (state, 54, state + 1), (state + 1, 48, seconds), (seconds, 46, dot)]
+        moves += [(dot, d, fraction) for d in digits]
+        moves += [(fraction, d, fraction) for d in digits]
+        east, west = zones[clock[(minutes + 1) % 1440]], zones[clock[1439 - minutes]]
+        moves += [(seconds, 43, east), (fraction, 43, east), (seconds, 45, west), (fraction, 45, west)]
+        state += 5
+    return int(s.table(state, 0, [zones[""]], moves))
+
+
 def _build(s: Any, alphabet: JsonAlphabet, name: str) -> int:
     from ..regex import compile_regex
     from ..regex_syntax import parse
 
-    pattern = FORMATS[name].replace("|LEAP", "")
-    whole = compile_regex(parse(pattern), alphabet)
+    whole = compile_regex(parse(FORMATS[name]), alphabet)
+    if name in ("time", "date-time") and alphabet.escapes == "canonical":
+        leap = _leap_seconds(s)
+        if name == "date-time":
+            leap = s.concat([compile_regex(parse(FORMATS["date"] + "[Tt]"), alphabet), leap])
+        whole = s.union([whole, leap])
     longest = _MAX_LENGTH.get(name)
     if longest is not None:
         whole = s.intersection([whole, s.repeat(alphabet.any_character, 0, longest)])

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_type_hints, is_typeddict
 from urllib.parse import unquote, urljoin
 
 from ...errors import ConstrainError, LimitExceeded, SchemaError, UnsupportedError
@@ -44,8 +45,8 @@ _OLD = {"dependencies": DEPENDENT, "additionalItems": ADDITIONAL_ITEMS}
 _DRAFT_4 = {**_ALWAYS, **_OLD, "id": IDENTIFIER}
 _DRAFT_6 = {**_ALWAYS, **_OLD, **_SINCE_6}
 _DRAFT_7 = {**_DRAFT_6, "if": IF}
-_DRAFT_2019 = {**_ALWAYS, **_SINCE_6, **_SINCE_2019, "if": IF, "additionalItems": ADDITIONAL_ITEMS, "$recursiveRef": DYNAMIC}
-_DRAFT_2020 = {**_ALWAYS, **_SINCE_6, **_SINCE_2019, "if": IF, "prefixItems": PREFIX, "$dynamicRef": DYNAMIC}
+_DRAFT_2019 = {**_ALWAYS, **_SINCE_6, **_SINCE_2019, "if": IF, "dependencies": DEPENDENT, "additionalItems": ADDITIONAL_ITEMS, "$recursiveRef": DYNAMIC}
+_DRAFT_2020 = {**_ALWAYS, **_SINCE_6, **_SINCE_2019, "if": IF, "dependencies": DEPENDENT, "prefixItems": PREFIX, "$dynamicRef": DYNAMIC}
 KEYWORDS: dict[int, dict[str, int]] = {
     4: _DRAFT_4, 6: _DRAFT_6, 7: _DRAFT_7, 2019: _DRAFT_2019, 2020: _DRAFT_2020, LOOSE: {**_DRAFT_7, **_DRAFT_2019, **_DRAFT_2020},
 }  # fmt: skip
@@ -219,7 +220,7 @@ def _read_text(text: str) -> Any:
     except ValueError as error:
         raise SchemaError(f"json schema: not JSON: {error}") from None
     except RecursionError:
-        raise LimitExceeded("schema nesting depth", None, 1000, "limit exceeded: the schema's text nests too deep for a JSON parser") from None
+        raise LimitExceeded("schema nesting depth", None, 1000, "limit exceeded: schema nesting depth: the text nests too deep for a JSON parser") from None
     if not isinstance(schema, (dict, bool)):
         raise SchemaError(f"json schema: a schema is an object or a boolean, not {kind_of(schema)}", pointer="#")
     return schema
@@ -234,8 +235,12 @@ def _read_type(source: Any) -> Any:
         raise SchemaError(f"json schema: a schema is an object or a boolean, not {kind_of(source)}", pointer="#")
     try:
         from pydantic import TypeAdapter
+        from typing_extensions import TypedDict as PydanticTypedDict
     except ImportError:
         raise ConstrainError(f"json schema: a schema from the type {source!r} needs pydantic: pip install pydantic") from None
+    if is_typeddict(source) and sys.version_info < (3, 12):
+        hints = get_type_hints(source, include_extras=True)  # pydantic takes no typing.TypedDict there
+        source = PydanticTypedDict(source.__name__, hints, total=source.__total__)  # type: ignore[operator]
     try:
         return TypeAdapter(source).json_schema()
     except Exception as error:  # pydantic raises several families here

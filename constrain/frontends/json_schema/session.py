@@ -44,7 +44,7 @@ class Session:
         self.schemas: list[tuple[Any, Scope, str]] = []
         self.schema_ids: dict[tuple[int, int], int] = {}
         self.forms: dict[Conjunction, Form] = {}
-        self.refusals: list[str] = []
+        self.refusals: list[tuple[str, str]] = []
         self.reason = ""
         self.synthetic = Scope({}, None, "", 0)
         self.schemas = [(True, self.synthetic, "#"), (False, self.synthetic, "#")]
@@ -82,7 +82,7 @@ class Session:
         text = f"json schema: {feature} is not supported at {where}{hint}"
         if not self.options.lenient:
             raise UnsupportedError(f"json schema: {feature}", f"at {where}", text)
-        self.refusals.append(text)
+        self.refusals.append((where, feature))
         warnings.warn(f"{text}; it is not enforced", stacklevel=2)
 
     def never(self, reason: str) -> int:
