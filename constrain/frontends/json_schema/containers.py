@@ -3,7 +3,7 @@
 Invariants: between two tokens stands exactly one run of white space (see `json_text.Layout`); every container is one
 `body` of the core, so borders survive; recursion only happens through the writer that is asked for the members'
 values. Automata over counts are written out as expressions from their last state to their first, every loop being a
-single state's. Held by tests/test_json_schema_objects.py and tests/test_json_schema_arrays.py.
+single state's. Held by tests/corpus/json_schema/ and tests/test_json_schema_fuzz.py.
 """
 
 from __future__ import annotations

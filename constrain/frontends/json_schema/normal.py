@@ -3,7 +3,7 @@
 Negation is pushed to the keywords, each of which has a dual: `items` and "contains one that is not", `required` and
 "lacks", `properties` and "has it, and not so". Conjunctions merge shapes pairwise; a disjunction is the list of its
 cases, at most `MAX_CASES` of them by type. Nothing here descends into children, whose conjunctions stay unread until
-someone asks, so work is lazy, memoised by content, and finite. Held by tests/test_json_schema_boolean.py.
+someone asks, so work is lazy, memoised by content, and finite. Held by tests/test_json_schema_fuzz.py and tests/corpus/json_schema/booleans.json.
 """
 
 from __future__ import annotations

@@ -72,6 +72,10 @@ def settle(x: NumberShape) -> NumberShape | str:
         low_word = "exclusiveMinimum" if x.low_open else "minimum"
         high_word = "exclusiveMaximum" if x.high_open else "maximum"
         return f"'{low_word}' {_show(x.low)} and '{high_word}' {_show(x.high)} leave no number"
+    if x.integer and x.low is not None and x.high is not None:
+        least = floor(x.low) + 1 if x.low_open else ceil(x.low)
+        if least > (ceil(x.high) - 1 if x.high_open else floor(x.high)):
+            return f"no integer lies between the bounds {_show(x.low)} and {_show(x.high)} of 'minimum' and 'maximum'"
     for modulus, asserted in x.multiples:
         if not asserted and any(a and (m / modulus).denominator == 1 for m, a in x.multiples):
             return f"'multipleOf' {_show(modulus)} is denied, and asserted by another 'multipleOf'"
@@ -181,7 +185,7 @@ def _not_whole(s: Any) -> int:
     return int(s.concat([sign, whole, s.literal(b"."), digits, s.byte_range(49, 57), digits]))
 
 
-def _interval(s: Any, shape: NumberShape, where: str) -> int | None:
+def _interval(s: Any, shape: NumberShape, where: str) -> int:
     """Plain decimals inside the interval, whole ones only where the shape says so."""
     low, low_open, high, high_open = shape.low, shape.low_open, shape.high, shape.high_open
     if shape.integer:

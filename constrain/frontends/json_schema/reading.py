@@ -4,7 +4,7 @@ Invariant: no socket and no file is ever opened for a reference. A plain `#/…`
 goes to the `referencing` library over a registry of the caller's `remotes` and the published metaschemas.
 Keywords differ by draft: `KEYWORDS[draft]` maps each assertion of that draft to its bit, so what a draft does not know
 is an annotation there. Without `$schema` the reading is `LOOSE`: 2020-12 and the unambiguous spellings of older drafts.
-Held by tests/test_json_schema_reading.py.
+Held by tests/corpus/json_schema/references.json.
 """
 
 from __future__ import annotations
@@ -240,7 +240,8 @@ def _read_type(source: Any) -> Any:
         raise ConstrainError(f"json schema: a schema from the type {source!r} needs pydantic: pip install pydantic") from None
     if is_typeddict(source) and sys.version_info < (3, 12):
         hints = get_type_hints(source, include_extras=True)  # pydantic takes no typing.TypedDict there
-        source = PydanticTypedDict(source.__name__, hints, total=source.__total__)  # type: ignore[operator]
+        make: Any = PydanticTypedDict
+        source = make(source.__name__, hints, total=source.__total__)
     try:
         return TypeAdapter(source).json_schema()
     except Exception as error:  # pydantic raises several families here

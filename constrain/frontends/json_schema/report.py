@@ -1,7 +1,7 @@
 """What was carried out of a schema: every keyword by its JSON pointer.
 
 The report is a walk of its own beside a lenient compilation, made only when asked for, so that compiling pays nothing
-for it. Held by tests/test_json_schema_report.py.
+for it. Held by tests/test_json_schema.py.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A *literal* is a signed schema: `n` the n-th schema that the session has met, `-
 frozenset of literals, lazily normalised; the empty one allows everything, `FALSE` nothing. A `Form` is what a
 conjunction denotes. Object and array shapes hold conjunctions for their members, so a form never descends into children
 and recursion costs nothing here. Method: Attouche et al., "Witness Generation for JSON Schema", VLDB 2022. Held by
-tests/test_json_schema_boolean.py.
+tests/test_json_schema_fuzz.py and tests/corpus/json_schema/booleans.json.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A `StringShape` is a conjunction of lengths in code points, patterns and formats
 or excluded values. Strings are regular, so the Boolean work is the algebra's own: what cannot be merged symbolically
 becomes an intersection or complement inside one lexeme. All languages here are over the encoded alphabet of
 `JsonAlphabet`, which is closed under respelling, so complement speaks of decoded values. Held by
-tests/test_json_schema_strings.py.
+tests/corpus/json_schema/strings.json.
 """
 
 from __future__ import annotations

@@ -264,7 +264,8 @@ class Writer:
         shape = read.number_shape(self.session, schema, integer, scope.draft, where)
         if isinstance(shape, str):
             return self.session.never(f"{shape} at {where}")
-        return number_expression(self.set, self.text, (shape,), where)
+        made = number_expression(self.set, self.text, (shape,), where)
+        return made or self.session.never(f"the keywords for numbers leave none at {where}")
 
     def _values(self, schema: dict[str, Any], mask: int, where: str, depth: int) -> int:
         """`enum` or `const` of scalars, with or without `type`; -1 where a value is no scalar."""
