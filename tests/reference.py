@@ -221,6 +221,9 @@ class ExprSet:
                 return self.derivative(self.rules[e], byte)
         return self.NO_MATCH
 
+    def live_bytes(self, e: int) -> bytes:
+        return bytes(b for b in range(256) if not self.is_empty(self.derivative(e, b)))
+
     def matches(self, e: int, text: bytes) -> bool:
         for byte in text:
             e = self.derivative(e, byte)

@@ -179,7 +179,7 @@ class _Settler:
                 return [rest] if part.negative else []
             covered = self.covering(rest, index, part.behind, item.max_length)
             if covered:
-                return [_met(rest, *covered, _open(item, part.behind), part.negative)]
+                return _met(rest, *covered, _open(item, part.behind), part.negative)
         return self.look_to_the_edge(rest, index, part)
 
     def covering(self, rest: Sequence, index: int, behind: bool, length: int) -> tuple[int, int] | None:
@@ -206,9 +206,9 @@ class _Settler:
             return None
         if part.behind:
             wanted = settle(concat([ANY_TEXT, part.item]), True, self.at_end and index == len(rest))
-            return [_met(rest, 0, index, wanted, part.negative)]
+            return _met(rest, 0, index, wanted, part.negative)
         wanted = settle(concat([part.item, ANY_TEXT]), self.at_start and index == 0, True)
-        return [_met(rest, index, len(rest), wanted, part.negative)]
+        return _met(rest, index, len(rest), wanted, part.negative)
 
     def outermost(self, sequence: Sequence) -> list[Sequence]:
         """A look from one end of the text at all of it: the rest may be settled by itself."""
@@ -246,16 +246,39 @@ def _open(item: Node, behind: bool) -> Node:
     return concat([ANY_TEXT, item]) if behind else concat([item, ANY_TEXT])
 
 
-def _met(rest: Sequence, start: int, end: int, wanted: Node, negative: bool) -> Sequence:
-    """`rest` with its parts from `start` to `end` as one that meets, or does not meet, `wanted`."""
+def _met(rest: Sequence, start: int, end: int, wanted: Node, negative: bool) -> list[Sequence]:
+    """`rest` with its parts from `start` to `end` as one that meets, or does not meet, `wanted`; none where none can."""
     side = _as_node(rest[start:end])
-    if side is ANY_TEXT and not negative:
-        met: Node = wanted
-    elif side is EMPTY and wanted.nullable and not negative:
+    if negative:
+        met: Node = Meet(side, wanted, True)
+    elif side is ANY_TEXT:
+        met = wanted
+    elif side is EMPTY and wanted.nullable:
         met = EMPTY
+    elif isinstance(wanted, Text) and len(wanted.text) == 1:  # the newline that `$` may leave
+        met = wanted if _matches_one(side, ord(wanted.text)) else DEAD
     else:
-        met = Meet(side, wanted, negative)
-    return [*rest[:start], met, *rest[end:]]
+        met = Meet(side, wanted, False)
+    return [] if met is DEAD else [[*rest[:start], met, *rest[end:]]]
+
+
+def _matches_one(node: Node, code: int) -> bool:
+    """Does a plain node match the text of this one character?"""
+    if node.depth > _MAX_DEPTH:
+        raise Unsettled
+    if isinstance(node, Chars):
+        return code in node.points
+    if isinstance(node, Text):
+        return node.text == chr(code)
+    if isinstance(node, Union):
+        return any(_matches_one(part, code) for part in node.parts)
+    if isinstance(node, Concat):
+        needed = [part for part in node.parts if not part.nullable]
+        return len(needed) < 2 and any(_matches_one(part, code) for part in needed or node.parts)
+    if isinstance(node, Meet):
+        return _matches_one(node.item, code) and _matches_one(node.other, code) != node.negative
+    assert isinstance(node, Repeat)
+    return node.max > 0 and (node.min < 2 or node.item.nullable) and _matches_one(node.item, code)
 
 
 @lru_cache(maxsize=64)

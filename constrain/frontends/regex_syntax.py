@@ -32,7 +32,6 @@ from .regex_tree import (
     Text,
     WordBoundary,
     concat,
-    optional,
     repeat,
     union,
 )
@@ -58,7 +57,8 @@ _COMMENT = re.compile(r"\(\?#(?:[^)\\]|\\.)*\)", re.S)
 _NAME = re.compile(r"[^>]*")
 _CONTROL_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92}
 _HEX_WIDTHS = {"x": 2, "u": 4, "U": 8}
-_BEFORE_END = optional(Text("\n"))
+_AT_END = Context(False, NONE, True)
+_BEFORE_LAST_NEWLINE = Look(False, False, concat([Text("\n"), _AT_END]))
 # Before Python 3.14 the empty text has neither a word boundary nor a place that is none.
 _EMPTY_TEXT_HAS_B = re.search(r"\B", "") is not None
 _SOME_CHARACTER = union([Context(True, ANY, False), concat([Context(True, NONE, True), Context(False, ANY, False)])])
@@ -214,9 +214,9 @@ class _Parser:
         if self.flags & M:
             self.assertion(Context(False, self.line_ends(), True))
         elif self.python:  # at the end, or before a newline that is the last character
-            self.assertion(Look(False, False, concat([_BEFORE_END, Context(False, NONE, True)])))
+            self.assertion(union([_AT_END, _BEFORE_LAST_NEWLINE]))
         else:
-            self.assertion(Context(False, NONE, True))
+            self.assertion(_AT_END)
 
     def bar(self) -> None:
         self.at += 1
