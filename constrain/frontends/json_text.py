@@ -196,6 +196,7 @@ class JsonText:
         exponent = s.concat([s.byte_set(b"eE"), s.union([_EMPTY, s.byte_set(b"+-")]), s.repeat(digit, 1, -1)])
         fraction = s.concat([dot, s.repeat(digit, 1, -1)])
         self.number = s.lexeme(s.concat([sign, whole, s.union([_EMPTY, fraction]), s.union([_EMPTY, exponent])]))
+        self.plain_integer = s.lexeme(s.concat([sign, whole]))
         self.integer = s.lexeme(s.concat([sign, whole, s.union([_EMPTY, s.concat([dot, s.repeat(zero, 1, -1)])])]))
         self.true, self.false = s.lexeme(s.literal(b"true")), s.lexeme(s.literal(b"false"))
         self.null = s.lexeme(s.literal(b"null"))

@@ -118,7 +118,8 @@ def number_shape(session: Session, schema: dict[str, Any], integer: bool | None,
     steps = frozenset(((step, True),)) if step else frozenset()
     if low is None and high is None and not steps and integer is None:
         return ANY_NUMBER
-    return settle(NumberShape(low, low_open and low is not None, high, high_open and high is not None, integer, steps))
+    shape = NumberShape(low, low_open and low is not None, high, high_open and high is not None, integer, steps)
+    return settle(shape._replace(plain=bool(integer) and draft == 4))
 
 
 def required_names(session: Session, schema: dict[str, Any], where: str) -> list[str]:

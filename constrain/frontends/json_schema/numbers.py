@@ -23,7 +23,10 @@ MAX_DIGITS = 2_000
 
 
 class NumberShape(NamedTuple):
-    """A conjunction of numeric assertions; None is no bound. `integer`: None either, True whole, False not whole."""
+    """A conjunction of numeric assertions; None is no bound. `integer`: None either, True whole, False not whole.
+
+    `plain`: written without a fraction, which is what draft 4 calls an integer.
+    """
 
     low: Fraction | None = None
     low_open: bool = False
@@ -33,10 +36,12 @@ class NumberShape(NamedTuple):
     multiples: frozenset[tuple[Fraction, bool]] = frozenset()
     values: frozenset[Fraction] | None = None
     excluded: frozenset[Fraction] = frozenset()
+    plain: bool = False
 
 
 ANY_NUMBER = NumberShape()
 ANY_INTEGER = NumberShape(integer=True)
+PLAIN_INTEGER = NumberShape(integer=True, plain=True)
 
 
 def exact(value: Any) -> Fraction:
@@ -55,7 +60,7 @@ def meet_numbers(x: NumberShape, y: NumberShape) -> NumberShape | str:
         return "'type' asks for an integer and for a number that is none"
     values = x.values if y.values is None else y.values if x.values is None else x.values & y.values
     multiples, excluded = x.multiples | y.multiples, x.excluded | y.excluded
-    return settle(NumberShape(low, low_open, high, high_open, integer, multiples, values, excluded))
+    return settle(NumberShape(low, low_open, high, high_open, integer, multiples, values, excluded, x.plain or y.plain))
 
 
 def _low_key(x: NumberShape) -> tuple[tuple[int, Fraction, bool], Fraction | None, bool]:
@@ -81,7 +86,7 @@ def settle(x: NumberShape) -> NumberShape | str:
             return f"'multipleOf' {_show(modulus)} is denied, and asserted by another 'multipleOf'"
     if x.values is not None:
         kept = frozenset(v for v in x.values if _holds(x, v))
-        return NumberShape(values=kept) if kept else "no number of 'enum' or 'const' is left"
+        return NumberShape(values=kept, plain=x.plain) if kept else "no number of 'enum' or 'const' is left"
     return x
 
 
@@ -105,8 +110,8 @@ def number_expression(s: Any, text: Any, shapes: tuple[NumberShape, ...], where:
         return 0
     if len(shapes) == 1:
         shape = shapes[0]
-        if shape == ANY_NUMBER or shape == ANY_INTEGER:
-            return int(text.integer if shape.integer else text.number)
+        if shape in (ANY_NUMBER, ANY_INTEGER, PLAIN_INTEGER):
+            return int(text.plain_integer if shape.plain else text.integer if shape.integer else text.number)
         body, proven = _body(s, shape, where)
         return 0 if not proven and s.is_empty(body) else int(s.lexeme(body))
     if ANY_NUMBER in shapes:
@@ -119,10 +124,10 @@ def number_expression(s: Any, text: Any, shapes: tuple[NumberShape, ...], where:
 def _body(s: Any, shape: NumberShape, where: str) -> tuple[int, bool]:
     """The language of one shape, and whether it is known not to be empty."""
     if shape.values is not None:
-        return int(s.union([value_expression(s, v) for v in sorted(shape.values)])), bool(shape.values)
-    plain = shape.low is None and shape.high is None
+        return int(s.union([value_expression(s, v, shape.plain) for v in sorted(shape.values)])), bool(shape.values)
+    unbounded = shape.low is None and shape.high is None
     base = _interval(s, shape, where)
-    parts = [base] if not plain or shape.integer or not shape.multiples else []
+    parts = [base] if not unbounded or shape.integer or not shape.multiples else []
     parts += _multiples(s, shape.multiples, where)
     if shape.integer is False:
         parts.append(_not_whole(s))
@@ -162,8 +167,8 @@ def _decimal_digits(v: Fraction, where: str) -> tuple[str, str]:
     return str(whole), str(fraction).rjust(scale, "0").rstrip("0") if scale else ""
 
 
-def value_expression(s: Any, v: Fraction) -> int:
-    """Every plain decimal spelling of one value."""
+def value_expression(s: Any, v: Fraction, plain: bool = False) -> int:
+    """Every decimal spelling of one value; with `plain` only the one without a fraction."""
     whole, fraction = _decimal_digits(abs(v), "a value")
     zero = s.literal(b"0")
     end = s.repeat(zero, 0, -1)
@@ -171,7 +176,7 @@ def value_expression(s: Any, v: Fraction) -> int:
     if fraction:
         body = s.concat([head, s.literal(f".{fraction}".encode()), end])
     else:
-        body = s.concat([head, s.union([1, s.concat([s.literal(b"."), zero, end])])])
+        body = head if plain else s.concat([head, s.union([1, s.concat([s.literal(b"."), zero, end])])])
     if v == 0:
         return int(s.concat([s.union([1, s.literal(b"-")]), body]))
     return int(s.concat([s.literal(b"-"), body]) if v < 0 else body)
@@ -198,29 +203,29 @@ def _interval(s: Any, shape: NumberShape, where: str) -> int:
     parts = []
     if high is None or high > 0 or (high == 0 and not high_open):
         floor_, open_ = (Fraction(0), False) if low is None or low < 0 else (low, low_open)
-        parts.append(_magnitudes(s, floor_, open_, high, high_open, bool(shape.integer), where))
+        parts.append(_magnitudes(s, floor_, open_, high, high_open, shape, where))
     if low is None or low < 0 or (low == 0 and not low_open):
         floor_, open_ = (Fraction(0), False) if high is None or high >= 0 else (-high, high_open)
         if high is not None and high == 0 and high_open:
             open_ = True
         top = None if low is None else -low
-        negative = _magnitudes(s, floor_, open_, top, low_open, bool(shape.integer), where)
+        negative = _magnitudes(s, floor_, open_, top, low_open, shape, where)
         parts.append(s.concat([s.literal(b"-"), negative]))
     return int(s.union(parts))
 
 
-def _magnitudes(s: Any, low: Fraction, low_open: bool, high: Fraction | None, high_open: bool, integer: bool, where: str) -> int:
+def _magnitudes(s: Any, low: Fraction, low_open: bool, high: Fraction | None, high_open: bool, shape: NumberShape, where: str) -> int:
     """Decimals v without a sign, low ≤ v ≤ high, either bound strict where it is open; 0 ≤ low."""
     low_digits = _decimal_digits(low, where)
     high_digits = None if high is None else _decimal_digits(high, where)
-    return _Range(s, low_digits, low_open, high_digits, high_open, integer).build()
+    return _Range(s, low_digits, low_open, high_digits, high_open, shape).build()
 
 
 class _Range:
     """The digits of a range. A state knows its place and whether all digits so far equal those of a bound (is tight)."""
 
-    def __init__(self, s: Any, low: tuple[str, str], low_open: bool, high: tuple[str, str] | None, high_open: bool, integer: bool) -> None:
-        self.s, self.integer = s, integer
+    def __init__(self, s: Any, low: tuple[str, str], low_open: bool, high: tuple[str, str] | None, high_open: bool, shape: NumberShape) -> None:
+        self.s, self.integer, self.plain = s, bool(shape.integer), shape.plain
         self.low, self.low_open, self.high, self.high_open = low, low_open, high, high_open
         self.width = max(len(low[1]), len(high[1]) if high else 0)
         self.low_fraction = low[1].ljust(self.width, "0")
@@ -284,7 +289,7 @@ class _Range:
         s = self.s
         parts = [1] if self.ends(0, tight_low, tight_high) else []
         if self.integer:
-            if parts:
+            if parts and not self.plain:
                 parts.append(s.concat([s.literal(b"."), s.literal(b"0"), self.zeros]))
         else:
             digits = self.fraction(tight_low, tight_high)

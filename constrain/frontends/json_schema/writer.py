@@ -200,7 +200,7 @@ class Writer:
         if mask == reading.REF:
             return self.conjunction(self.normaliser.reference(schema, scope, where), where, depth)
         if not mask & ~(reading.VALUES | reading.TYPE):
-            return self._values(schema, mask, where, depth)
+            return self._values(schema, mask, scope, where)
         if mask == reading.ANY_OF or (mask == reading.ONE_OF and self._separate(schema, scope)):
             return self._branches(schema, "anyOf" if mask == reading.ANY_OF else "oneOf", scope, where, depth)
         return -1
@@ -260,14 +260,16 @@ class Writer:
 
     def _number(self, schema: dict[str, Any], mask: int, integer: bool | None, scope: Scope, where: str) -> int:
         if not mask & reading.NUMERIC:
-            return self.text.integer if integer else self.text.number
+            if not integer:
+                return self.text.number
+            return self.text.plain_integer if scope.draft == 4 else self.text.integer
         shape = read.number_shape(self.session, schema, integer, scope.draft, where)
         if isinstance(shape, str):
             return self.session.never(f"{shape} at {where}")
         made = number_expression(self.set, self.text, (shape,), where)
         return made or self.session.never(f"the keywords for numbers leave none at {where}")
 
-    def _values(self, schema: dict[str, Any], mask: int, where: str, depth: int) -> int:
+    def _values(self, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> int:
         """`enum` or `const` of scalars, with or without `type`; -1 where a value is no scalar."""
         if "enum" in schema:
             if "const" in schema:
@@ -280,6 +282,7 @@ class Writer:
         types = read.types_of(self.session, schema, where) if mask & reading.TYPE else read.ALL_TYPES
         strings: list[str] = []
         parts: list[int] = []
+        plain = scope.draft == 4
         text = self.text
         for value in values:
             if value.__class__ is str:
@@ -291,7 +294,7 @@ class Writer:
             elif read.is_number(value):
                 number = exact(value)
                 if types & 8 or (types & 4 and number.denominator == 1):
-                    parts.append(self.set.lexeme(value_expression(self.set, number)))
+                    parts.append(self.set.lexeme(value_expression(self.set, number, plain and not types & 8)))
             else:
                 return -1
         if strings and types & 16:
