@@ -105,15 +105,14 @@ def _compile_plain(tree: Node, alphabet: Alphabet) -> int:
 
 
 def _children(node: Node) -> list[Node]:
-    kind = type(node)
-    if kind is Concat:
+    if isinstance(node, Concat):
         # Sequences directly within sequences are read as one: joining them pair by pair would cost the square.
         return node.parts if not any(type(p) is Concat for p in node.parts) else _flat_parts(node)
-    if kind is Union:
+    if isinstance(node, Union):
         return node.parts
-    if kind is Repeat:
+    if isinstance(node, Repeat):
         return [node.item]
-    return [node.item, node.other] if kind is Meet else []
+    return [node.item, node.other] if isinstance(node, Meet) else []
 
 
 def _flat_parts(node: Concat) -> list[Node]:
