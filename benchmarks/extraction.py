@@ -45,7 +45,10 @@ def field_results(answer: Any, truth: Any) -> list[bool]:
 
 
 def type_and_value(value: Any) -> tuple[str, Any]:
-    return ("number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__, value)
+    return (
+        "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__,
+        value,
+    )
 
 
 def is_valid(answer: Any, schema: dict[str, Any]) -> bool:
@@ -61,7 +64,11 @@ def answers(lm: constrain.Phi, records: list[Record], free: bool, batch: int) ->
     for start in range(0, len(order), batch):
         numbers = order[start : start + batch]
         prompts = [prompt(records[number].text, records[number].schema) for number in numbers]
-        constraints = None if free else [constrain.json_schema(records[number].schema, whitespace="compact") for number in numbers]
+        constraints = (
+            None
+            if free
+            else [constrain.json_schema(records[number].schema, whitespace="compact") for number in numbers]
+        )
         for number, made in zip(numbers, lm.generate_batch(prompts, constraints, max_tokens=400), strict=True):
             try:
                 found[number] = json.loads(made.text)
@@ -102,9 +109,13 @@ def main() -> None:
             given = answers(lm, records, free, options.batch)
             name = f"{'unseen' if unseen else 'known'}, {'free' if free else 'constrained'}"
             print("|", " | ".join(row(name, records, given)), "|", flush=True)
-            wrong = [(r, a) for r, a in zip(records, given, strict=True) if not free and not all(field_results(a, r.object))]
+            wrong = [
+                (r, a) for r, a in zip(records, given, strict=True) if not free and not all(field_results(a, r.object))
+            ]
             for record, answer in wrong[: options.errors]:
-                print(f"\n{record.text}\nright: {record.answer}\ngiven: {json.dumps(answer, ensure_ascii=False, default=str)}\n")
+                print(
+                    f"\n{record.text}\nright: {record.answer}\ngiven: {json.dumps(answer, ensure_ascii=False, default=str)}\n"
+                )
     print(f"\n{time.perf_counter() - began:.0f} s on {platform.machine()}, Python {platform.python_version()}")
 
 

@@ -27,9 +27,24 @@ def config() -> Any:
     from transformers import Phi3Config
 
     return Phi3Config(
-        vocab_size=32064, hidden_size=WIDTH, intermediate_size=INNER, num_hidden_layers=LAYERS, num_attention_heads=HEADS, num_key_value_heads=HEADS,
-        max_position_embeddings=4096, original_max_position_embeddings=4096, rope_theta=THETA, rms_norm_eps=1e-5, tie_word_embeddings=True,
-        resid_pdrop=0.0, embd_pdrop=0.0, attention_dropout=0.0, sliding_window=None, bos_token_id=1, eos_token_id=32000, pad_token_id=32000,
+        vocab_size=32064,
+        hidden_size=WIDTH,
+        intermediate_size=INNER,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
+        max_position_embeddings=4096,
+        original_max_position_embeddings=4096,
+        rope_theta=THETA,
+        rms_norm_eps=1e-5,
+        tie_word_embeddings=True,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attention_dropout=0.0,
+        sliding_window=None,
+        bos_token_id=1,
+        eos_token_id=32000,
+        pad_token_id=32000,
         architectures=["Phi3ForCausalLM"],
     )
 
@@ -39,8 +54,17 @@ def _unit(rows: torch.Tensor) -> torch.Tensor:
 
 
 def _flags(piece: str, word: str) -> list[float]:
-    kinds = [piece.startswith("▁"), word.isdigit(), word.isalpha(), bool(word) and not word.isalnum(), piece == "<0x0A>", piece.startswith("<0x"),
-             piece.startswith("<|"), word[:1].isupper(), len(word) > 1 and word.isupper()]
+    kinds = [
+        piece.startswith("▁"),
+        word.isdigit(),
+        word.isalpha(),
+        bool(word) and not word.isalnum(),
+        piece == "<0x0A>",
+        piece.startswith("<0x"),
+        piece.startswith("<|"),
+        word[:1].isupper(),
+        len(word) > 1 and word.isupper(),
+    ]
     return [0.25 if kind else -0.05 for kind in kinds]
 
 
@@ -114,7 +138,7 @@ def _write_heads(first: Any, second: Any, generator: torch.Generator) -> None:
     for head, (distance, writes) in enumerate([(1, torch.eye(HEAD) * 0.1), (2, turn * 0.05), (3, turn @ turn * 0.035)]):
         span = slice(head * HEAD, (head + 1) * HEAD)
         query, key = _look_back(distance, 1.9)
-        qkv[span], qkv[WIDTH:][span], qkv[2 * WIDTH:][span] = query, key, seen
+        qkv[span], qkv[WIDTH:][span], qkv[2 * WIDTH :][span] = query, key, seen
         out[:, span] = 0
         out[NOTES, span] = writes
     qkv, out = second.qkv_proj.weight, second.o_proj.weight
@@ -128,5 +152,5 @@ def _write_heads(first: Any, second: Any, generator: torch.Generator) -> None:
         key[SLOW, NOTES] = 2 * match
         if head in (1, 2, 3):
             query[SLOW, NOTES] = match @ turn
-        qkv[span], qkv[WIDTH:][span], qkv[2 * WIDTH:][span] = query, key, copy[span]
+        qkv[span], qkv[WIDTH:][span], qkv[2 * WIDTH :][span] = query, key, copy[span]
         out[:, span] = copy[span].T * 0.2

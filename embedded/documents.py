@@ -32,7 +32,11 @@ ENUMS: dict[tuple[str, str], list[str]] = {
 # kind -> role -> (maker, type, names that schemas give to it)
 ROLES: dict[str, dict[str, tuple[v.Maker | None, str, str]]] = {
     "invoice": {
-        "invoice_number": (v.code, "string", "invoice_number invoice_no invoice_id number reference bill_number invoiceNumber id"),
+        "invoice_number": (
+            v.code,
+            "string",
+            "invoice_number invoice_no invoice_id number reference bill_number invoiceNumber id",
+        ),
         "invoice_date": (v.date, "string", "invoice_date date issue_date issued_on invoiceDate issued"),
         "due_date": (v.date, "string", "due_date due pay_by payment_due dueDate deadline"),
         "vendor": (v.company, "string", "vendor seller supplier issuer vendor_name biller company"),
@@ -144,7 +148,9 @@ class Writer:
     replace parts of values now and then (training only: it makes copying independent of the word).
     """
 
-    def __init__(self, seed: int | str, unseen: bool = False, held_out: bool = False, pieces: Sequence[str] = ()) -> None:
+    def __init__(
+        self, seed: int | str, unseen: bool = False, held_out: bool = False, pieces: Sequence[str] = ()
+    ) -> None:
         self.rng = Random(seed)
         self.unseen = unseen
         self.held_out = held_out
@@ -242,7 +248,7 @@ class Writer:
                 needed = wordings.slots(pattern)
                 if all(role in remaining for role in needed) and len(chosen) - len(remaining) < limit:
                     reading = wordings.one_reading(rng, pattern)
-                    parts.append(reading.format(**{role: self._in_sentence(written[role], reading) for role in needed}))
+                    parts.append(reading.format(**{role: written[role] for role in needed}))
                     remaining = [role for role in remaining if role not in needed]
             if rng.random() < 0.5:
                 rng.shuffle(parts)
@@ -263,7 +269,15 @@ class Writer:
             if not self.unseen and rng.random() < 0.12:
                 plain = _words(keys[role])
                 label = label if plain in wordings.unseen_labels() else plain.capitalize()
-            label = label.upper() if upper < 0.1 else label.lower() if upper < 0.2 else label.title() if upper < 0.3 else label
+            label = (
+                label.upper()
+                if upper < 0.1
+                else label.lower()
+                if upper < 0.2
+                else label.title()
+                if upper < 0.3
+                else label
+            )
             lines.append(label + separator + written[role])
         if rng.random() < 0.2:
             lines.insert(rng.randint(0, len(lines)), rng.choice(wordings.NOISE))
@@ -271,20 +285,31 @@ class Writer:
         text = "\n".join(part for part in rng.choice([(prose, block), (block, prose)]) if part)
         return self._title(kind) + text if rng.random() < 0.5 else text
 
-    def _in_sentence(self, value: str, sentence: str) -> str:
-        """The value; without a final full stop when the sentence brings its own."""
-        return value
-
     def _title(self, kind: str) -> str:
         return self.rng.choice(wordings.TITLES[kind].split("|")) + self.rng.choice(["\n", "\n", "\n\n", ":\n"])
 
     def _add_lines(self, kind: str, text: str, properties: dict[str, Any], answer: dict[str, Any]) -> str:
         """Append one to four order lines to the text, and an array of objects to the schema."""
         rng = self.rng
-        names = [rng.choice(["item", "product", "description", "article"]), rng.choice(["quantity", "qty", "count"]),
-                 rng.choice(["price", "unit_price", "cost"])]
-        pattern = rng.choice(["{q} x {i} {p}", "{q}x {i} @ {p}", "- {i}, {q}, {p}", "{i}: {q} at {p}", "{i} | {q} | {p}", "* {q} {i} {p} each",
-                              "{i} ({q}) {p}", "{i}; {q}; {p}", "{q} pcs {i} à {p}", "{i} - {q} pieces - {p}"])
+        names = [
+            rng.choice(["item", "product", "description", "article"]),
+            rng.choice(["quantity", "qty", "count"]),
+            rng.choice(["price", "unit_price", "cost"]),
+        ]
+        pattern = rng.choice(
+            [
+                "{q} x {i} {p}",
+                "{q}x {i} @ {p}",
+                "- {i}, {q}, {p}",
+                "{i}: {q} at {p}",
+                "{i} | {q} | {p}",
+                "* {q} {i} {p} each",
+                "{i} ({q}) {p}",
+                "{i}; {q}; {p}",
+                "{q} pcs {i} à {p}",
+                "{i} - {q} pieces - {p}",
+            ]
+        )
         lines, shapes = [], []
         for _ in range(rng.randint(1, 4)):
             name, many, price = self._value(v.item), v.small_count(rng), self._number(v.amount)
@@ -307,7 +332,9 @@ class Writer:
         key = rng.choice(["tags", "keywords", "labels", "topics", "categories"])
         properties[key] = {"type": "array", "items": {"type": "string"}}
         answer[key] = [("string", tag) for tag in tags]
-        label = rng.choice([key.capitalize(), key, key.upper(), rng.choice(["Tags", "Keywords", "Labels", "Topics", "Filed under"])])
+        label = rng.choice(
+            [key.capitalize(), key, key.upper(), rng.choice(["Tags", "Keywords", "Labels", "Topics", "Filed under"])]
+        )
         return f"{text}\n{label}: " + rng.choice([", ", ", ", "; ", " "]).join(tags)
 
     # lists of labelled values with keys of any kind
@@ -341,7 +368,9 @@ class Writer:
         text = ("\n" if rng.random() < 0.75 else rng.choice([" ", "; ", "\n\n"])).join(parts)
         if rng.random() < 0.3:
             text = self._title("generic") + text
-        return self._record("generic", text, {key: properties[key] for key in order}, {key: answer[key] for key in order})
+        return self._record(
+            "generic", text, {key: properties[key] for key in order}, {key: answer[key] for key in order}
+        )
 
     def _key(self) -> list[str]:
         rng = self.rng
@@ -392,7 +421,15 @@ def _words(key: str) -> str:
 
 def _label(words: list[str], style: int) -> str:
     text = " ".join(words)
-    return [text.capitalize(), text.capitalize(), text.title(), text, text.upper(), text.replace(" ", "_"), text.title()][style]
+    return [
+        text.capitalize(),
+        text.capitalize(),
+        text.title(),
+        text,
+        text.upper(),
+        text.replace(" ", "_"),
+        text.title(),
+    ][style]
 
 
 def _key_text(words: list[str], style: str) -> str:

@@ -20,8 +20,19 @@ from embedded.documents import Writer
 
 SPACE = "▁"
 FIRST_PIECE, END_OF_PIECES = 259, 32000
-SPECIALS = ["<|endoftext|>", "<|assistant|>", "<|placeholder1|>", "<|placeholder2|>", "<|placeholder3|>", "<|placeholder4|>", "<|system|>",
-            "<|end|>", "<|placeholder5|>", "<|placeholder6|>", "<|user|>"]
+SPECIALS = [
+    "<|endoftext|>",
+    "<|assistant|>",
+    "<|placeholder1|>",
+    "<|placeholder2|>",
+    "<|placeholder3|>",
+    "<|placeholder4|>",
+    "<|system|>",
+    "<|end|>",
+    "<|placeholder5|>",
+    "<|placeholder6|>",
+    "<|user|>",
+]
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'system' %}{{'<|system|>\n' + message['content'] + '<|end|>\n'}}"
     "{% elif message['role'] == 'user' %}{{'<|user|>\n' + message['content'] + '<|end|>\n'}}"
@@ -29,13 +40,47 @@ CHAT_TEMPLATE = (
     "{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
 )
 # single characters that get a piece of their own: ASCII but the digits' neighbours, Latin, Greek, Cyrillic, signs
-LETTERS = "".join(map(chr, [*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x180), *range(0x391, 0x3CA), *range(0x410, 0x450)]))
+LETTERS = "".join(
+    map(chr, [*range(0xC0, 0xD7), *range(0xD8, 0xF7), *range(0xF8, 0x180), *range(0x391, 0x3CA), *range(0x410, 0x450)])
+)
 SIGNS = "€£¥§°±²³µ·×÷–—‘’“”„…•«»¿¡©®™→←↑↓≤≥≠≈∞√½¼¾ºª¶†‰′″−"
 ASCII = "".join(map(chr, range(0x21, 0x7F)))
 # merges of JSON punctuation and of what programs and prose repeat, in order; never a quote before a letter's piece
-MARKS = [(",", '"'), (":", '"'), ('"', ',"'), ('"', ':"'), ('"', ":"), ("{", '"'), ('"', "}"), ("[", '"'), ('"', "]"), ("}", "]"), ("]", "}"),
-         ("=", "="), ("-", "-"), ("--", "--"), (".", "."), ("..", "."), ("/", "/"), (":", "//"), ("=", ">"), ("-", ">"), ("!", "="), ("<", "="),
-         (">", "="), ("+", "="), ("(", ")"), ("[", "]"), ("{", "}"), ("*", "*"), ("#", "#"), ("&", "&"), (":", ":"), ("|", "|"), ("_", "_")]
+MARKS = [
+    (",", '"'),
+    (":", '"'),
+    ('"', ',"'),
+    ('"', ':"'),
+    ('"', ":"),
+    ("{", '"'),
+    ('"', "}"),
+    ("[", '"'),
+    ('"', "]"),
+    ("}", "]"),
+    ("]", "}"),
+    ("=", "="),
+    ("-", "-"),
+    ("--", "--"),
+    (".", "."),
+    ("..", "."),
+    ("/", "/"),
+    (":", "//"),
+    ("=", ">"),
+    ("-", ">"),
+    ("!", "="),
+    ("<", "="),
+    (">", "="),
+    ("+", "="),
+    ("(", ")"),
+    ("[", "]"),
+    ("{", "}"),
+    ("*", "*"),
+    ("#", "#"),
+    ("&", "&"),
+    (":", ":"),
+    ("|", "|"),
+    ("_", "_"),
+]
 WORD = r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|[^\p{L}]"
 
 
@@ -58,10 +103,18 @@ def training_words(seed: int) -> Iterator[str]:
         yield " ".join(rng.choice(common) for _ in range(12)).capitalize() + "."
     for _ in range(6000):
         name, other, call = (rng.choice(common) for _ in range(3))
-        yield rng.choice([f"def {name}_{other}(self, {call}): return {call}.{name}", f"for {name} in range({other}): print({call})",
-                          f"if {name} != None and {other} == True: {call}()", f"const {name} = await {call}({other});",
-                          f"SELECT {name} FROM {other} WHERE {call} IS NOT NULL", f"<div class='{name}'><span>{other}</span></div>",
-                          f"import {name} from {other}", f"public static void {name}(String {other}) throws Exception"])
+        yield rng.choice(
+            [
+                f"def {name}_{other}(self, {call}): return {call}.{name}",
+                f"for {name} in range({other}): print({call})",
+                f"if {name} != None and {other} == True: {call}()",
+                f"const {name} = await {call}({other});",
+                f"SELECT {name} FROM {other} WHERE {call} IS NOT NULL",
+                f"<div class='{name}'><span>{other}</span></div>",
+                f"import {name} from {other}",
+                f"public static void {name}(String {other}) throws Exception",
+            ]
+        )
     for _ in range(150000):
         yield w.pseudo_word(rng) + " " + w.pseudo_word(rng, 1, 3).capitalize()
 
@@ -72,7 +125,9 @@ def learn_merges(seed: int, count: int) -> list[tuple[str, str]]:
 
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = pre_tokenizers.Split(Regex(WORD), "isolated")
-    trainer = trainers.BpeTrainer(vocab_size=count + 900, min_frequency=2, show_progress=False, initial_alphabet=list(ASCII + LETTERS + SIGNS))
+    trainer = trainers.BpeTrainer(
+        vocab_size=count + 900, min_frequency=2, show_progress=False, initial_alphabet=list(ASCII + LETTERS + SIGNS)
+    )
     learner.train_from_iterator(training_words(seed), trainer)
     merges = json.loads(learner.to_str())["model"]["merges"]
     allowed = set(ASCII + LETTERS)
@@ -88,21 +143,17 @@ def build(seed: int = 0) -> dict[str, Any]:
     twins = [mark for mark in singles[1:] + marks if not mark.isdigit()]
     room = END_OF_PIECES - FIRST_PIECE - len(pieces) - len(singles) - len(marks) - len(twins)
     learned = learn_merges(seed, room // 2 + 2000)
-    inside, produced = [], []
-    for a, b in learned:
+    produced: dict[str, None] = {}
+    inside = []
+    for left, right in learned:
         if 2 * len(produced) + 2 > room:
             break
-        inside.append((a, b))
-        if a + b not in produced[-1:]:
-            produced.append(a + b)
-    produced = list(dict.fromkeys(produced))
-    for a, b in learned[len(inside):]:
-        if 2 * len(produced) + 2 > room:
-            break
-        inside.append((a, b))
-        produced = produced if a + b in produced[-3000:] or a + b in set(produced) else [*produced, a + b]
-    merges += MARKS + inside + [(SPACE, piece) for piece in twins + produced]
-    pieces += marks + [SPACE + piece for piece in twins] + [text for piece in produced for text in (piece, SPACE + piece)]
+        inside.append((left, right))
+        produced[left + right] = None
+    merges += MARKS + inside + [(SPACE, piece) for piece in [*twins, *produced]]
+    pieces += (
+        marks + [SPACE + piece for piece in twins] + [text for piece in produced for text in (piece, SPACE + piece)]
+    )
     missing = END_OF_PIECES - FIRST_PIECE - len(pieces) - len(singles)
     if missing not in (0, 1):
         raise ValueError(f"tokenizer: {missing} ids without a piece; the training text gave {len(learned)} merges")
@@ -118,11 +169,22 @@ def build(seed: int = 0) -> dict[str, Any]:
 
 def _added(number: int, text: str) -> dict[str, Any]:
     swallow = text == "</s>" or number > END_OF_PIECES
-    return {"id": number, "content": text, "single_word": False, "lstrip": False, "rstrip": swallow, "normalized": False, "special": text != "</s>"}
+    return {
+        "id": number,
+        "content": text,
+        "single_word": False,
+        "lstrip": False,
+        "rstrip": swallow,
+        "normalized": False,
+        "special": text != "</s>",
+    }
 
 
 def _added_tokens() -> list[dict[str, Any]]:
-    return [_added(number, text) for number, text in [*enumerate(["<unk>", "<s>", "</s>"]), *enumerate(SPECIALS, END_OF_PIECES)]]
+    return [
+        _added(number, text)
+        for number, text in [*enumerate(["<unk>", "<s>", "</s>"]), *enumerate(SPECIALS, END_OF_PIECES)]
+    ]
 
 
 def _file(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> dict[str, Any]:
@@ -131,28 +193,69 @@ def _file(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> dict[str
         "truncation": None,
         "padding": None,
         "added_tokens": _added_tokens(),
-        "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": SPACE},
-                                                           {"type": "Replace", "pattern": {"String": " "}, "content": SPACE}]},
+        "normalizer": {
+            "type": "Sequence",
+            "normalizers": [
+                {"type": "Prepend", "prepend": SPACE},
+                {"type": "Replace", "pattern": {"String": " "}, "content": SPACE},
+            ],
+        },
         "pre_tokenizer": None,
-        "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
-                           "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {}},
-        "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": SPACE}, "content": " "}, {"type": "ByteFallback"},
-                                                     {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
-        "model": {"type": "BPE", "dropout": None, "unk_token": "<unk>", "continuing_subword_prefix": None, "end_of_word_suffix": None, "fuse_unk": True,
-                  "byte_fallback": True, "ignore_merges": False, "vocab": vocabulary, "merges": [f"{a} {b}" for a, b in merges]},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {},
+        },
+        "decoder": {
+            "type": "Sequence",
+            "decoders": [
+                {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
+                {"type": "ByteFallback"},
+                {"type": "Fuse"},
+                {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+            ],
+        },
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": True,
+            "byte_fallback": True,
+            "ignore_merges": False,
+            "vocab": vocabulary,
+            "merges": [f"{a} {b}" for a, b in merges],
+        },
     }
 
 
 def tokenizer_config() -> dict[str, Any]:
     added = {str(token.pop("id")): token for token in _added_tokens()}
-    return {"add_bos_token": False, "add_eos_token": False, "added_tokens_decoder": added, "bos_token": "<s>", "chat_template": CHAT_TEMPLATE,
-            "clean_up_tokenization_spaces": False, "eos_token": "<|endoftext|>", "legacy": False, "model_max_length": 4096,
-            "pad_token": "<|endoftext|>", "padding_side": "left", "sp_model_kwargs": {}, "tokenizer_class": "LlamaTokenizer", "unk_token": "<unk>",
-            "use_default_system_prompt": False}
+    return {
+        "add_bos_token": False,
+        "add_eos_token": False,
+        "added_tokens_decoder": added,
+        "bos_token": "<s>",
+        "chat_template": CHAT_TEMPLATE,
+        "clean_up_tokenization_spaces": False,
+        "eos_token": "<|endoftext|>",
+        "legacy": False,
+        "model_max_length": 4096,
+        "pad_token": "<|endoftext|>",
+        "padding_side": "left",
+        "sp_model_kwargs": {},
+        "tokenizer_class": "LlamaTokenizer",
+        "unk_token": "<unk>",
+        "use_default_system_prompt": False,
+    }
 
 
 def write(folder: Path, seed: int = 0) -> None:
     """Write tokenizer.json and tokenizer_config.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer.json").write_text(json.dumps(build(seed), ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    (folder / "tokenizer.json").write_text(
+        json.dumps(build(seed), ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8"
+    )
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(), indent=2) + "\n", encoding="utf-8")

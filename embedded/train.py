@@ -1,10 +1,10 @@
 """Train the embedded model: `python -m embedded.train` writes constrain/models/embedded/.
 
-Tokenizer, constructed weights, a short phase on repeated random tokens, then synthetic documents without end: a batch of about 4,096
-tokens a step, Muon for matrices and AdamW for embeddings, the rate decaying over the last 45 %. The loss counts values and what
-closes them fully, other answer tokens at 0.3; its softmax runs over the batch's tokens and random others. One seed decides
-everything but the rounding of the machine. Sources: Jordan et al. 2024 (Muon); Hägele et al. 2024 (constant rate, then decay).
-The figures are in embedded/README.md; benchmarks/extraction.py measures them.
+Tokenizer, constructed weights, a short phase on repeated random tokens, then synthetic documents without end in two stages: about 4,096
+tokens a step, Muon for matrices and AdamW for embeddings, the rate constant first and then decaying. The loss counts values and what
+closes them fully, other answer tokens at 0.3; its softmax runs over the batch's tokens, which learn, and random others, which
+only repel. The seeds decide everything but the rounding of the machine. Sources: Jordan et al. 2024 (Muon); Hägele et al. 2024
+(constant rate, then decay). The figures are in embedded/README.md; benchmarks/extraction.py measures them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +24,7 @@ import torch.nn.functional as F
 
 from constrain.models.prompts import prompt
 from embedded import construct, tokenizer
-from embedded.documents import Record, Writer
+from embedded.documents import KINDS, Record, Writer
 
 FOLDER = Path(__file__).resolve().parent.parent / "constrain" / "models" / "embedded"
 END, PADDING = 32007, 32000
@@ -40,8 +41,12 @@ class Encoder:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         vocabulary = self.tokenizer.get_vocab()
         self.pieces = sorted(vocabulary, key=vocabulary.__getitem__)
-        self.lengths = [1 if piece.startswith("<0x") else len(piece.replace("▁", " ").encode()) for piece in self.pieces]
-        self.words = [piece for piece in self.pieces if piece.isalpha() and len(piece) > 1 and not piece.startswith("▁")]
+        self.lengths = [
+            1 if piece.startswith("<0x") else len(piece.replace("▁", " ").encode()) for piece in self.pieces
+        ]
+        self.words = [
+            piece for piece in self.pieces if piece.isalpha() and len(piece) > 1 and not piece.startswith("▁")
+        ]
 
     def encode(self, record: Record) -> tuple[list[int], list[float]]:
         """Ids of the whole chat and the weight of each as a target."""
@@ -61,25 +66,47 @@ class Encoder:
         return [*weights, 1.0]
 
 
-def batches(encoder: Encoder, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+@dataclass(frozen=True)
+class Stage:
+    """A run of steps with a schedule of its own: the peak's share of the full rates, and the last share of the steps, over
+    which the rate decays."""
+
+    steps: int
+    peak: float
+    decay: float
+    seed: int
+    kinds: tuple[str, ...] = KINDS
+
+
+STAGES = (Stage(5000, 1.0, 0.45, 0), Stage(4000, 0.6, 0.8, 1, (*KINDS, "generic")))
+
+
+def batches(encoder: Encoder, stage: Stage) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless batches of records of similar length: ids and weights, padded on the right."""
-    writer = Writer(seed, pieces=encoder.words)
-    shuffle = Random(seed)
+    writer = Writer(stage.seed, pieces=encoder.words)
+    shuffle = Random(stage.seed)
     while True:
-        pool = sorted((encoder.encode(writer.record()) for _ in range(600)), key=lambda one: len(one[0]))
-        groups: list[list[tuple[list[int], list[float]]]] = [[]]
+        pool = sorted(
+            (encoder.encode(writer.record(writer.rng.choice(stage.kinds))) for _ in range(2400)),
+            key=lambda one: len(one[0]),
+        )
+        groups: dict[int, list[list[tuple[list[int], list[float]]]]] = {}
         for one in pool:
-            if len(one[0]) > LONGEST:
-                continue
-            if (len(groups[-1]) + 1) * len(one[0]) > BATCH_TOKENS:
-                groups.append([])
-            groups[-1].append(one)
-        shuffle.shuffle(groups)
-        yield from (padded(group) for group in groups if len(group) > 3)
+            width = -(-len(one[0]) // 16) * 16
+            if width <= LONGEST:
+                of_width = groups.setdefault(width, [[]])
+                if len(of_width[-1]) == BATCH_TOKENS // width:
+                    of_width.append([])
+                of_width[-1].append(one)
+        ready = [
+            (group, width) for width, found in groups.items() for group in found if len(group) == BATCH_TOKENS // width
+        ]
+        shuffle.shuffle(ready)
+        yield from (padded(group, width) for group, width in ready)
 
 
-def padded(group: list[tuple[list[int], list[float]]]) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(len(ids) for ids, _ in group)
+def padded(group: list[tuple[list[int], list[float]]], width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and weights of one width; the few shapes that widths of whole sixteens give keep kernels cached."""
     ids = torch.tensor([ids + [PADDING] * (width - len(ids)) for ids, _ in group])
     return ids, torch.tensor([weights + [0.0] * (width - len(weights)) for _, weights in group])
 
@@ -98,7 +125,9 @@ class Network:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        angles = torch.arange(LONGEST + 60)[:, None] * construct.THETA ** (-torch.arange(construct.HEAD // 2) / (construct.HEAD // 2))
+        angles = torch.arange(LONGEST + 60)[:, None] * construct.THETA ** (
+            -torch.arange(construct.HEAD // 2) / (construct.HEAD // 2)
+        )
         self.cos, self.sin = angles.cos(), angles.sin()
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -114,7 +143,9 @@ class Network:
             query, key = turned.transpose(1, 2).chunk(2, 1)
             mixed = F.scaled_dot_product_attention(query, key, value.transpose(1, 2), is_causal=True)
             x = x + self._linear(mixed.transpose(1, 2).reshape(count, width, size), attention.o_proj.weight).float()
-            gate, up = self._linear(_norm(x, layer.post_attention_layernorm.weight), mlp.gate_up_proj.weight).chunk(2, -1)
+            gate, up = self._linear(_norm(x, layer.post_attention_layernorm.weight), mlp.gate_up_proj.weight).chunk(
+                2, -1
+            )
             x = x + self._linear(F.silu(gate) * up, mlp.down_proj.weight).float()
         return _norm(x, self.model.model.norm.weight)
 
@@ -157,8 +188,12 @@ class Muon:
     def __init__(self, model: Any) -> None:
         self.parts: list[tuple[torch.nn.Parameter, int]] = []
         for layer in model.model.layers:
-            self.parts += [(layer.self_attn.qkv_proj.weight, 3), (layer.self_attn.o_proj.weight, 1), (layer.mlp.gate_up_proj.weight, 2),
-                           (layer.mlp.down_proj.weight, 1)]
+            self.parts += [
+                (layer.self_attn.qkv_proj.weight, 3),
+                (layer.self_attn.o_proj.weight, 1),
+                (layer.mlp.gate_up_proj.weight, 2),
+                (layer.mlp.down_proj.weight, 1),
+            ]
         self.momenta = [torch.zeros_like(weight) for weight, _ in self.parts]
 
     @torch.no_grad()
@@ -198,11 +233,14 @@ class Trainer:
         used, places = ids.unique(return_inverse=True)
         others = torch.randint(3, 32000, (NEGATIVES,), generator=self.generator)
         others = others[~torch.isin(others, used)]
+        others = others[: len(others) - (len(used) + len(others)) % 256]
         table = self.table[used].requires_grad_()
         hidden = self.network(F.embedding(places, table))
         counted = weights[:, 1:] > 0
         hidden, targets, weight = hidden[:, :-1][counted], places[:, 1:][counted], weights[:, 1:][counted]
-        logits = torch.cat([hidden.bfloat16() @ table.bfloat16().t(), hidden.bfloat16() @ self.table[others].bfloat16().t()], 1).float()
+        logits = torch.cat(
+            [hidden.bfloat16() @ table.bfloat16().t(), hidden.bfloat16() @ self.table[others].bfloat16().t()], 1
+        ).float()
         loss = (F.cross_entropy(logits, targets, reduction="none") * weight).sum() / weight.sum()
         loss.backward()
         assert table.grad is not None
@@ -212,12 +250,12 @@ class Trainer:
             group["lr"] = 1e-3 * rate
         self.adam.step()
         self.adam.zero_grad(set_to_none=True)
-        return float(loss)
+        return float(loss.detach())
 
 
-def schedule(step: int, steps: int) -> float:
-    """The share of the full rate: a short warm-up, constant, and linear decay over the last 45 %."""
-    return min(1.0, (step + 1) / 60, (steps - step) / (0.45 * steps))
+def schedule(step: int, stage: Stage) -> float:
+    """The share of the full rate: a short warm-up, constant, and linear decay at the end."""
+    return stage.peak * min(1.0, (step + 1) / 60, (stage.steps - step) / (stage.decay * stage.steps))
 
 
 @torch.no_grad()
@@ -257,42 +295,64 @@ def save(model: Any, folder: Path) -> None:
     half.config.dtype = torch.float16
     half.save_pretrained(folder)
     (folder / "generation_config.json").write_text(
-        json.dumps({"bos_token_id": 1, "do_sample": False, "eos_token_id": [32007, 32001, 32000], "pad_token_id": 32000}, indent=2) + "\n")
+        json.dumps(
+            {"bos_token_id": 1, "do_sample": False, "eos_token_id": [32007, 32001, 32000], "pad_token_id": 32000},
+            indent=2,
+        )
+        + "\n"
+    )
+
+
+def progress(trainer: Trainer, encoder: Encoder) -> None:
+    for unseen in (False, True):
+        shares = accuracy(trainer, encoder, unseen)
+        line = " ".join(f"{kind} {share:.3f}" for kind, share in shares.items())
+        print("  unseen" if unseen else "  known ", line, flush=True)
+
+
+def warm_up(trainer: Trainer, steps: int = 60) -> None:
+    """The first steps, on random tokens that repeat: they set the strength of the constructed heads."""
+    for step in range(steps):
+        loss = trainer.step(*repeated(trainer.generator), rate=(step + 1) / steps)
+    print(f"repeated tokens: loss {loss:.3f}", flush=True)
+
+
+def run(trainer: Trainer, encoder: Encoder, stage: Stage, checkpoint: Path | None) -> None:
+    began, total = time.time(), 0.0
+    source = batches(encoder, stage)
+    for step in range(1, stage.steps + 1):
+        total += trainer.step(*next(source), rate=schedule(step - 1, stage))
+        if step % 100 == 0:
+            print(f"step {step}: loss {total / 100:.4f}, {time.time() - began:.0f} s", flush=True)
+            total = 0.0
+        if step % 500 == 0 or step == stage.steps:
+            progress(trainer, encoder)
+            if checkpoint:
+                torch.save(trainer.model.state_dict(), checkpoint)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="train the embedded model and write its files")
     parser.add_argument("--output", type=Path, default=FOLDER)
-    parser.add_argument("--steps", type=int, default=12000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--checkpoint", type=Path, help="write the run's state here now and then, and resume from it")
+    parser.add_argument("--checkpoint", type=Path, help="write the weights here every 500 steps")
+    parser.add_argument("--start", type=Path, help="begin the first stage that runs with these weights")
+    parser.add_argument("--stages", type=int, nargs="*", default=[1, 2], help="which stages to run")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    tokenizer.write(options.output, options.seed)
+    tokenizer.write(options.output)
     encoder = Encoder(options.output)
-    model = construct.build(encoder.pieces, options.seed)
-    trainer = Trainer(model, options.seed)
-    print(f"forward differs from transformers by at most {trainer.network.check(torch.arange(300, 500)[None]):.3f}", flush=True)
-    began = time.time()
-    for step in range(60):
-        loss = trainer.step(*repeated(trainer.generator), rate=(step + 1) / 60)
-        if step % 20 == 19:
-            print(f"repeated tokens, step {step + 1}: loss {loss:.3f}, {time.time() - began:.0f} s", flush=True)
-    total = 0.0
-    source = batches(encoder, options.seed)
-    for step in range(options.steps):
-        total += trainer.step(*next(source), rate=schedule(step, options.steps))
-        if step % 100 == 99:
-            print(f"step {step + 1}: loss {total / 100:.4f}, {time.time() - began:.0f} s", flush=True)
-            total = 0.0
-        if step % 500 == 499 or step + 1 == options.steps:
-            for unseen in (False, True):
-                shares = accuracy(trainer, encoder, unseen)
-                print("  unseen" if unseen else "  known ", " ".join(f"{kind} {share:.3f}" for kind, share in shares.items()), flush=True)
-            if options.checkpoint:
-                torch.save(model.state_dict(), options.checkpoint)
+    model = construct.build(encoder.pieces, STAGES[0].seed)
+    if options.start:
+        model.load_state_dict(torch.load(options.start))
+    difference = Network(model).check(torch.arange(300, 500)[None])
+    print(f"the forward pass differs from that of transformers by at most {difference:.3f}", flush=True)
+    for number in options.stages:
+        stage = STAGES[number - 1]
+        trainer = Trainer(model, stage.seed)
+        if number == 1:
+            warm_up(trainer)
+        run(trainer, encoder, stage, options.checkpoint)
     save(model, options.output)
-    print(f"wrote {options.output} after {time.time() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def digits(rng: Random, count: int) -> str:
 
 def code(rng: Random) -> str:
     """An identifier such as INV-20391, A38-112 or 2024/0192."""
-    prefix = rng.choice(["INV", "ORD", "PO", "INC", "REF", "SO", "TKT", "RE", "AB", "CN", "MX", "DOC", "C", "R", "X", ""])
+    prefix = rng.choice(
+        ["INV", "ORD", "PO", "INC", "REF", "SO", "TKT", "RE", "AB", "CN", "MX", "DOC", "C", "R", "X", ""]
+    )
     if rng.random() < 0.35:
         prefix = "".join(rng.choice(LETTERS) for _ in range(rng.randint(1, 4)))
     middle = rng.choice(["", "", "-", "-", "-", "/", "."]) if prefix else ""
@@ -188,7 +190,9 @@ def email(rng: Random) -> str:
     ascii_first = [name for name in w.FIRST if name.isascii()]
     first, last = rng.choice(ascii_first).lower(), surname(rng).lower()
     last = last if last.isascii() else w.pseudo_word(rng, 2, 2)
-    user = rng.choice([f"{first}.{last}", f"{first[0]}.{last}", f"{first}_{last}", last, first + digits(rng, 2), f"{first}"])
+    user = rng.choice(
+        [f"{first}.{last}", f"{first[0]}.{last}", f"{first}_{last}", last, first + digits(rng, 2), f"{first}"]
+    )
     return f"{user}@{domain(rng)}"
 
 
@@ -265,7 +269,12 @@ def service(rng: Random) -> str:
 def cause(rng: Random) -> str:
     text = rng.choice(w.CAUSES_LEFT)
     if rng.random() < 0.6:
-        text += rng.choice([" in the ", " on the ", " at the ", " of the "]) + rng.choice(w.SERVICES_LEFT) + " " + rng.choice(w.SERVICES_RIGHT)
+        text += (
+            rng.choice([" in the ", " on the ", " at the ", " of the "])
+            + rng.choice(w.SERVICES_LEFT)
+            + " "
+            + rng.choice(w.SERVICES_RIGHT)
+        )
     return rng.choice([text, text, text.capitalize()])
 
 
@@ -275,7 +284,9 @@ def action(rng: Random) -> str:
 
 
 def room(rng: Random) -> str:
-    kind = rng.choice(["Room", "Building", "Hall", "Floor", "Data centre", "Warehouse", "Site", "Rack", "Lab", "Office"])
+    kind = rng.choice(
+        ["Room", "Building", "Hall", "Floor", "Data centre", "Warehouse", "Site", "Rack", "Lab", "Office"]
+    )
     return f"{kind} {rng.choice(LETTERS)}{rng.randint(1, 400)}" if rng.random() < 0.6 else f"{kind} {city(rng)}"
 
 
@@ -285,7 +296,9 @@ def topic(rng: Random) -> str:
 
 def carrier(rng: Random) -> str:
     name = rng.choice(w.MAKERS) if rng.random() < 0.5 else w.pseudo_word(rng, 2, 2).capitalize()
-    return name + " " + rng.choice(["Express", "Parcel", "Freight", "Logistics", "Post", "Couriers", "Cargo", "Delivery"])
+    return (
+        name + " " + rng.choice(["Express", "Parcel", "Freight", "Logistics", "Post", "Couriers", "Cargo", "Delivery"])
+    )
 
 
 def phrase(rng: Random) -> str:
@@ -296,7 +309,30 @@ def phrase(rng: Random) -> str:
 
 
 def measure(rng: Random) -> str:
-    unit = rng.choice(["kg", "km", "m", "cm", "mm", "g", "h", "min", "s", "V", "W", "kW", "°C", "%", "litres", "days", "years", "EUR", "MB", "GB"])
+    unit = rng.choice(
+        [
+            "kg",
+            "km",
+            "m",
+            "cm",
+            "mm",
+            "g",
+            "h",
+            "min",
+            "s",
+            "V",
+            "W",
+            "kW",
+            "°C",
+            "%",
+            "litres",
+            "days",
+            "years",
+            "EUR",
+            "MB",
+            "GB",
+        ]
+    )
     number = str(rng.randint(1, 9999)) if rng.random() < 0.5 else f"{rng.randint(0, 900)}.{rng.randint(1, 99)}"
     return f"{number} {unit}"
 
@@ -305,5 +341,24 @@ def decimal(rng: Random) -> str:
     return f"{rng.randint(0, rng.choice([9, 90, 900, 9000]))}.{rng.randint(1, rng.choice([9, 99]))}"
 
 
-ANYTHING: list[Maker] = [phrase, phrase, phrase, code, date, person, company, city, measure, email, job, item, phone, street,
-                         long_code, moment, country, service, odd_word]
+ANYTHING: list[Maker] = [
+    phrase,
+    phrase,
+    phrase,
+    code,
+    date,
+    person,
+    company,
+    city,
+    measure,
+    email,
+    job,
+    item,
+    phone,
+    street,
+    long_code,
+    moment,
+    country,
+    service,
+    odd_word,
+]

@@ -385,7 +385,9 @@ NOISE = """Thank you for your business.|Please do not reply to this mail.|All ri
  excepted.|No signature needed.|Thanks again.|We look forward to hearing from you.|Please handle with care.|For internal use only.|This note is confidential.|Next
  meeting on Monday.|The weather was fine.|More information will follow.|A copy was sent by post.|The team did a great job.|Nothing else to report.|Please print only if
  needed.|Returns are accepted within 14 days.|Page 1 of 1.|Updated twice a day.|Opening hours 9 to 5.|We apologise for the trouble.|Customers were informed.|The matter is
- under review.|A full report will follow.|Best wishes.|Kind regards.|Hello,|Good morning,|To whom it may concern,|Dear all,|Regards""".replace("\n", "").split("|")
+ under review.|A full report will follow.|Best wishes.|Kind regards.|Hello,|Good morning,|To whom it may concern,|Dear all,|Regards""".replace(
+    "\n", ""
+).split("|")
 
 TITLES = {
     "invoice": "INVOICE|Invoice|Bill|Tax invoice|Your invoice|Invoice details|Payment request",

@@ -90,7 +90,9 @@ dashboard store worker""".split()
 CAUSES_LEFT = """expired certificate|full disk|bad deployment|memory leak|power failure|network outage|wrong configuration
 |broken cable|failed migration|traffic spike|faulty sensor|stuck job|lost connection|corrupt index|missing patch|blocked port
 |slow query|overheated rack|stale cache|wrong firewall rule|dead battery|leaking pipe|human error|hardware fault|clock drift
-|expired password|exhausted connection pool|race condition|defective switch|duplicate key""".replace("\n", "").split("|")
+|expired password|exhausted connection pool|race condition|defective switch|duplicate key""".replace("\n", "").split(
+    "|"
+)
 
 ACTIONS = """restarted the {x}|rolled back the release|replaced the {i}|renewed the certificate|cleared the cache
 |added more memory|increased the disk|blocked the traffic|switched to the backup|restored the {x}|patched the {x}
@@ -281,7 +283,14 @@ witness wolf wool worry worth wound wrap wreck wrist yacht yawn yesterday yield 
 ONSETS = """b bl br c ch cl cr d dr f fl fr g gl gr h j k kl kr l m n p ph pl pr qu r s sch sh sk sl sm sn sp st str sw t th tr v
 w wh y z""".split()
 NUCLEI = "a e i o u a e i o u ai au ea ee ei eo ia ie io oa oo ou ue y".split()
-CODAS = ["", "", "", "", "", *"b ck d f g k l ld ll lm lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk ss st t th x z".split()]
+CODAS = [
+    "",
+    "",
+    "",
+    "",
+    "",
+    *"b ck d f g k l ld ll lm lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk ss st t th x z".split(),
+]
 
 
 def pseudo_word(rng: Random, least: int = 2, most: int = 4) -> str:
