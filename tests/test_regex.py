@@ -10,6 +10,8 @@ import itertools
 import json
 import random
 import re
+import shutil
+import subprocess
 import time
 import warnings
 
@@ -259,6 +261,44 @@ def test_patterns_from_schemas_agree_with_a_search():
         for text in [*texts, expr.sample(seed=1), expr.sample(seed=2)]:
             if text.isascii() and not re.search("[\n\r\x1c-\x1f]", text):
                 assert expr.matches(text) == bool(expected.search(text)), (pattern, text)
+
+
+def test_ecma_patterns_agree_with_a_javascript_engine(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no JavaScript engine (node) is installed")
+    chooser = random.Random(11)
+    atoms = ["a", "b", ".", "[ab]", "[^a]", r"\w", r"\W", r"\s", r"\S", "-", r"\d", r"\p{L}", r"[\p{Lu}\d]", r"\u0061", "[^]", "[]", r"\cJ", "é"]
+    atoms += ["^", "$", r"\b", r"\B"]
+
+    def draw(depth: int) -> str:
+        kind = chooser.randrange(10) if depth else 0
+        if kind < 3:
+            return chooser.choice(atoms)
+        if kind < 5:
+            return draw(depth - 1) + draw(depth - 1)
+        if kind < 7:
+            return f"(?:{draw(depth - 1)}|{draw(depth - 1)})"
+        if kind < 8:
+            return f"({draw(depth - 1)}){chooser.choice(['*', '+', '?', '{2}', '{0,3}', '{2,}', '*?'])}"
+        return f"(?{chooser.choice(LOOKS)}{draw(depth - 1)})"
+
+    patterns = [draw(chooser.randrange(1, 5)) for _ in range(1500)]
+    texts = ["".join(t) for n in range(4) for t in itertools.product("ab-\n", repeat=n)]
+    texts += ["".join(chooser.choice("abA1-\n é\r\u2028_\ufeff") for _ in range(chooser.randrange(1, 7))) for _ in range(60)]
+    (tmp_path / "in.json").write_text(json.dumps([patterns, texts]))
+    script = (
+        "const fs = require('fs'), [ps, ts] = JSON.parse(fs.readFileSync(process.argv[1], 'utf8'));"
+        "console.log(JSON.stringify(ps.map(p => { const r = new RegExp(p, 'u'); return ts.map(t => r.test(t)) })))"
+    )
+    done = subprocess.run([node, "-e", script, str(tmp_path / "in.json")], capture_output=True, text=True, check=True)
+    for pattern, verdicts in zip(patterns, json.loads(done.stdout)):
+        try:
+            expr = regex(pattern, syntax="ecma")
+        except LimitExceeded:
+            continue
+        for text, verdict in zip(texts, verdicts):
+            assert expr.matches(text) == verdict, (pattern, text)
 
 
 # ---------------------------------------------------------------------------------------------- hostile

@@ -209,7 +209,11 @@ class _Stepper:
             return ways
         # Every way must fail: of each, one debt is turned round.
         turned = [[(not kind, threads) for kind, threads in way] for way in ways]
-        return [frozenset(choice) for choice in product(*turned)]
+        chosen = []
+        for choice in product(*turned):
+            self.burn()
+            chosen.append(frozenset(choice))
+        return list(dict.fromkeys(chosen))
 
     def step(self, closed: Threads, character: int, memo: dict[Threads, Threads], is_look: bool) -> Threads:
         """The threads after a character; what a look-ahead has found stays found, up to what it owes."""

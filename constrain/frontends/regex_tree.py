@@ -243,6 +243,8 @@ def repeat(item: Node, least: int, most: int, greedy: bool = True) -> Node:
         return EMPTY
     if item.min_length == INFINITE:
         return EMPTY if least == 0 else DEAD
+    if item.max_length == 0:  # assertions alone: once or never is all the difference
+        return item if least else EMPTY
     if least == most == 1:
         return item
     return Repeat(item, least, most, greedy)

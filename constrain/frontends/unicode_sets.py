@@ -15,7 +15,7 @@ import re
 import sys
 import unicodedata
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 
 from .utf8 import ANY, NONE, CodePoints, Range
@@ -192,37 +192,38 @@ def property_set(name: str) -> CodePoints | None:
 def _changed(method: str) -> Iterator[str]:
     """The characters that `method` (lower or upper) changes, found block by block."""
     convert = getattr(str, method)
-    for start, end in _FIRST_TWO_PLANES:
-        for block in range(start, end + 1, 128):
-            text = _text(block, min(block + 127, end))
-            if convert(text) != text:
-                yield from (c for c in text if convert(c) != c)
+    for first, last in _FIRST_TWO_PLANES:
+        text = _text(first, last)
+        for start in range(0, len(text), 128):
+            block = text[start : start + 128]
+            if convert(block) != block:
+                yield from (c for c in block if convert(c) != c)
 
 
 class _Case:
-    """Who equals whom when case is ignored: `lower` of each cased character, `fold`: lower case → all that match it."""
+    """Who equals whom when case is ignored."""
 
     def __init__(self) -> None:
         # As in CPython's tables, a one-character mapping is the first character of the full one: U+0130 lowers to i.
         self.lower = {ord(c): ord(c.lower()[0]) for c in _changed("lower")}
-        self.cased = set(self.lower) | {ord(c) for c in _changed("upper") if c.upper()[0] != c}
-        originals: dict[int, list[int]] = {}
+        raised = list(_changed("upper"))
+        self.cased = set(self.lower) | {ord(c) for c in raised if c.upper()[0] != c}
+        self.originals: dict[int, list[int]] = {}
         for code, low in self.lower.items():
-            originals.setdefault(low, []).append(code)
+            self.originals.setdefault(low, []).append(code)
         # Lower-case letters with one upper case are equal; grouped by the full upper case, as re._casefix is made.
         groups: dict[str, list[int]] = {}
-        for c in _changed("upper"):
+        for c in raised:
             if ord(c) not in self.lower:
                 groups.setdefault(c.upper(), []).append(ord(c))
-        fixes = {code: group for group in groups.values() if len(group) > 1 for code in group}
-        self.fixes = {code: [other for other in group if other != code] for code, group in fixes.items()}
-        self.fold: dict[int, CodePoints] = {}
-        for low in self.cased | set(originals) | set(self.fixes):
-            if low not in self.lower:
-                equal = [low, *self.fixes.get(low, [])]
-                codes = [code for e in equal for code in [e, *originals.get(e, [])]]
-                self.fold[low] = CodePoints((code, code) for code in codes)
-        self.codes = CodePoints((c, c) for c in self.cased | set(self.fold))
+        fixed = {code: group for group in groups.values() if len(group) > 1 for code in group}
+        self.fixes = {code: [other for other in group if other != code] for code, group in fixed.items()}
+        self.codes = CodePoints((c, c) for c in {*self.cased, *self.originals, *self.fixes})
+
+    def fold(self, low: int) -> list[int]:
+        """All characters that equal the lower-case character `low`."""
+        equal = [low, *self.fixes.get(low, [])]
+        return [code for e in equal for code in [e, *self.originals.get(e, [])]]
 
 
 @cache
@@ -255,8 +256,4 @@ def ignore_case(points: CodePoints, ascii_only: bool) -> CodePoints:
 def _folded(points: CodePoints) -> CodePoints:
     case = _case()
     lowers = {case.lower.get(code, code) for code in points}
-    return _joined(case.fold[low] for low in lowers if low in case.fold)
-
-
-def _joined(sets: Iterable[CodePoints]) -> CodePoints:
-    return CodePoints(r for points in sets for r in points.ranges)
+    return CodePoints((code, code) for low in lowers for code in case.fold(low))
