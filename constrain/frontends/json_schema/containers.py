@@ -21,6 +21,7 @@ __all__ = ["ObjectWriter", "write_array"]
 MAX_STATES = 20_000
 MAX_UNIQUE_VALUES = 9
 MAX_WITNESSES = 4
+MAX_CASES = 256
 
 Entry = tuple[int, int, int]  # expression, least and greatest count (-1: no bound)
 
@@ -79,22 +80,22 @@ class ObjectWriter:
     def _expand(self, shape: ObjectShape) -> list[tuple[ObjectShape, list[Witness]]]:
         """Every way to let a witness be one of the names, or one further key."""
         keys = self.writer.normaliser.keys
-        cases: list[tuple[ObjectShape, list[Witness]]] = [(shape._replace(witnesses=()), [])]
+        named = dict(shape.names)
+        for name in sorted(shape.required.union(*(w.excluded for w in shape.witnesses))):
+            if name not in named:  # all of them first, for they are outside the classes from here on
+                named[name] = keys.value_of(shape.classes, name)
+        cases: list[tuple[ObjectShape, list[Witness]]] = [(shape._replace(names=named, witnesses=()), [])]
         for w in shape.witnesses:
             grown = []
             for case, others in cases:
-                names = dict(case.names)
-                for name in sorted(w.excluded | case.required):
-                    if name not in names:
-                        names[name] = keys.value_of(case.classes, name)
-                case = case._replace(names=names)
+                names = case.names
                 for name, item in names.items():
-                    if name not in w.excluded and keys.holds(w.keys, name):
+                    if 1 not in item and name not in w.excluded and keys.holds(w.keys, name):
                         with_name = case._replace(names={**names, name: item | w.value}, required=case.required | {name})
                         grown.append((with_name, others))
                 grown.append((case, [*others, w]))
             cases = grown
-            if len(cases) > 64:
+            if len(cases) > MAX_CASES:
                 self.session.refuse("so many properties under a negation", self.where)
                 return [(shape._replace(witnesses=()), [])]
         return cases

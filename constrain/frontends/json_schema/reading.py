@@ -133,6 +133,10 @@ class Scope:
             ) from None
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise SchemaError(f"json schema: '$ref' {ref!r} at {where} cannot be resolved: {error}", pointer=where) from None
+        except BaseException as error:  # rpds panics, with a class of its own, when a RecursionError meets it
+            if type(error).__name__ != "PanicException":
+                raise
+            raise RecursionError from None
         if not isinstance(resolved.contents, (dict, bool)):
             raise SchemaError(f"json schema: '$ref' {ref!r} at {where} points to no schema", pointer=where)
         return resolved.contents, self.at(resolved.resolver), full if not ref.startswith("#") else ref
