@@ -1,9 +1,9 @@
 """Train the embedded model: `python -m embedded.train` writes constrain/models/embedded/.
 
-Tokenizer, constructed weights, a short phase on repeated random tokens, then synthetic documents without end in two stages: about 4,096
+Tokenizer, constructed weights, a short phase on repeated random tokens, then synthetic documents without end: about 4,096
 tokens a step, Muon for matrices and AdamW for embeddings, the rate constant first and then decaying. The loss counts values and what
 closes them fully, other answer tokens at 0.3; its softmax runs over the batch's tokens, which learn, and random others, which
-only repel. The seeds decide everything but the rounding of the machine. Sources: Jordan et al. 2024 (Muon); Hägele et al. 2024
+only repel. The seed decides everything but the rounding of the machine. Sources: Jordan et al. 2024 (Muon); Hägele et al. 2024
 (constant rate, then decay). The figures are in embedded/README.md; benchmarks/extraction.py measures them.
 """
 
@@ -24,7 +24,7 @@ import torch.nn.functional as F
 
 from constrain.models.prompts import prompt
 from embedded import construct, tokenizer
-from embedded.documents import KINDS, Record, Writer
+from embedded.documents import Record, Writer
 
 FOLDER = Path(__file__).resolve().parent.parent / "constrain" / "models" / "embedded"
 END, PADDING = 32007, 32000
@@ -67,27 +67,25 @@ class Encoder:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A run of steps with a schedule of its own: the peak's share of the full rates, and the last share of the steps, over
-    which the rate decays."""
+class Schedule:
+    """The steps of a run; `decay` is the last share of them, over which the rate falls to nothing."""
 
-    steps: int
-    peak: float
-    decay: float
-    seed: int
-    kinds: tuple[str, ...] = KINDS
+    steps: int = 5000
+    decay: float = 0.45
+    seed: int = 0
 
-
-STAGES = (Stage(5000, 1.0, 0.45, 0), Stage(4000, 0.6, 0.8, 1, (*KINDS, "generic")))
+    def rate(self, step: int) -> float:
+        """The share of the full rates: a short warm-up, constant, then linear decay."""
+        return min(1.0, (step + 1) / 60, (self.steps - step) / (self.decay * self.steps))
 
 
-def batches(encoder: Encoder, stage: Stage) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def batches(encoder: Encoder, schedule: Schedule) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Endless batches of records of similar length: ids and weights, padded on the right."""
-    writer = Writer(stage.seed, pieces=encoder.words)
-    shuffle = Random(stage.seed)
+    writer = Writer(schedule.seed, pieces=encoder.words)
+    shuffle = Random(schedule.seed)
     while True:
         pool = sorted(
-            (encoder.encode(writer.record(writer.rng.choice(stage.kinds))) for _ in range(2400)),
+            (encoder.encode(writer.record()) for _ in range(2400)),
             key=lambda one: len(one[0]),
         )
         groups: dict[int, list[list[tuple[list[int], list[float]]]]] = {}
@@ -253,11 +251,6 @@ class Trainer:
         return float(loss.detach())
 
 
-def schedule(step: int, stage: Stage) -> float:
-    """The share of the full rate: a short warm-up, constant, and linear decay at the end."""
-    return stage.peak * min(1.0, (step + 1) / 60, (stage.steps - step) / (stage.decay * stage.steps))
-
-
 @torch.no_grad()
 def accuracy(trainer: Trainer, encoder: Encoder, unseen: bool, count: int = 150, show: int = 0) -> dict[str, float]:
     """The share of fields whose every token and closer has the greatest logit, by kind, over held-out values."""
@@ -317,15 +310,15 @@ def warm_up(trainer: Trainer, steps: int = 60) -> None:
     print(f"repeated tokens: loss {loss:.3f}", flush=True)
 
 
-def run(trainer: Trainer, encoder: Encoder, stage: Stage, checkpoint: Path | None) -> None:
+def run(trainer: Trainer, encoder: Encoder, schedule: Schedule, checkpoint: Path | None) -> None:
     began, total = time.time(), 0.0
-    source = batches(encoder, stage)
-    for step in range(1, stage.steps + 1):
-        total += trainer.step(*next(source), rate=schedule(step - 1, stage))
+    source = batches(encoder, schedule)
+    for step in range(1, schedule.steps + 1):
+        total += trainer.step(*next(source), rate=schedule.rate(step - 1))
         if step % 100 == 0:
             print(f"step {step}: loss {total / 100:.4f}, {time.time() - began:.0f} s", flush=True)
             total = 0.0
-        if step % 500 == 0 or step == stage.steps:
+        if step % 500 == 0 or step == schedule.steps:
             progress(trainer, encoder)
             if checkpoint:
                 torch.save(trainer.model.state_dict(), checkpoint)
@@ -335,23 +328,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="train the embedded model and write its files")
     parser.add_argument("--output", type=Path, default=FOLDER)
     parser.add_argument("--checkpoint", type=Path, help="write the weights here every 500 steps")
-    parser.add_argument("--start", type=Path, help="begin the first stage that runs with these weights")
-    parser.add_argument("--stages", type=int, nargs="*", default=[1, 2], help="which stages to run")
+    parser.add_argument("--start", type=Path, help="go on from these weights with a fresh schedule")
+    parser.add_argument("--steps", type=int, default=Schedule.steps)
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
     tokenizer.write(options.output)
     encoder = Encoder(options.output)
-    model = construct.build(encoder.pieces, STAGES[0].seed)
+    model = construct.build(encoder.pieces, options.seed)
+    trainer = Trainer(model, options.seed)
     if options.start:
         model.load_state_dict(torch.load(options.start))
-    difference = Network(model).check(torch.arange(300, 500)[None])
+    else:
+        warm_up(trainer)
+    difference = trainer.network.check(torch.arange(300, 500)[None])
     print(f"the forward pass differs from that of transformers by at most {difference:.3f}", flush=True)
-    for number in options.stages:
-        stage = STAGES[number - 1]
-        trainer = Trainer(model, stage.seed)
-        if number == 1:
-            warm_up(trainer)
-        run(trainer, encoder, stage, options.checkpoint)
+    run(trainer, encoder, Schedule(options.steps, seed=options.seed), options.checkpoint)
     save(model, options.output)
 
 
