@@ -57,17 +57,15 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   for (uint32_t id : found_) out->words[id >> 5] |= 1u << (id & 31);
 }
 
-// The plain walk; false (and nothing found) where it met more than `max_nodes`.
-bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
+// Visits each trie node below `root` that is alive when `state` stands at the root, depth first: visit(index, node,
+// state). False where more than `max_nodes` were met. This is the one hot loop.
+template <typename F>
+bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit) {
   const TrieNode* nodes = trie_->nodes().data();
-  const uint32_t end = nodes[0].next;
-  const size_t before = found_.size();
-  stack_[0] = state;
-  for (uint32_t i = 1; i < end;) {
-    if (max_nodes-- == 0) {
-      found_.resize(before);
-      return false;
-    }
+  const uint32_t end = nodes[root].next;
+  stack_[nodes[root].depth] = state;
+  for (uint32_t i = root + 1; i < end;) {
+    if (max_nodes-- == 0) return false;
     const TrieNode& n = nodes[i];
     const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
     if (s == kNoMatch) {
@@ -75,46 +73,30 @@ bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
       continue;
     }
     stack_[n.depth] = s;
-    if (n.token >= 0) AddToken(n.token);
+    visit(i, n, s);
     ++i;
   }
   return true;
 }
 
+// The plain walk; false (and nothing found) where it met more than `max_nodes`.
+bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
+  const size_t before = found_.size();
+  const bool done = WalkLive(0, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
+  if (!done) found_.resize(before);
+  return done;
+}
+
 // Walks the subtree below `root`, where the state is `state`.
 void MaskBuilder::Walk(uint32_t root, ExprId state) {
-  const TrieNode* nodes = trie_->nodes().data();
-  const uint32_t end = nodes[root].next;
-  stack_[nodes[root].depth] = state;
-  for (uint32_t i = root + 1; i < end;) {
-    const TrieNode& n = nodes[i];
-    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
-    if (s == kNoMatch) {
-      i = n.next;
-      continue;
-    }
-    stack_[n.depth] = s;
-    if (n.token >= 0) AddToken(n.token);
-    ++i;
-  }
+  WalkLive(root, state, kNoBound, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
 }
 
 // For vocabularies that lack bytes: a token is allowed only where tokens can spell a rest.
 void MaskBuilder::WalkSpelled(ExprId state, ExprId closure) {
-  const TrieNode* nodes = trie_->nodes().data();
-  const uint32_t end = nodes[0].next;
-  stack_[0] = state;
-  for (uint32_t i = 1; i < end;) {
-    const TrieNode& n = nodes[i];
-    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
-    if (s == kNoMatch) {
-      i = n.next;
-      continue;
-    }
-    stack_[n.depth] = s;
+  WalkLive(0, state, kNoBound, [&](uint32_t, const TrieNode& n, ExprId s) {
     if (n.token >= 0 && set_->IsAlive(set_->MakeAnd({s, closure}))) AddToken(n.token);
-    ++i;
-  }
+  });
 }
 
 // One alternative of the state: walked plainly, opened, or composed.
@@ -153,7 +135,7 @@ void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
     for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) {
       const uint32_t node = shared.edge_nodes[k];
       const TrieNode& n = trie_->nodes()[node];
-      if (n.token >= 0) AddToken(n.token);
+      AddToken(n.token);
       if (n.next > node + 1) Walk(node, t);
     }
   }
@@ -240,21 +222,10 @@ void MaskBuilder::SetBits(std::vector<uint32_t>* words, int32_t token, bool on) 
 
 void MaskBuilder::WalkShared(ExprId head, SharedMask* out) {
   out->words.assign(trie_->num_words(), 0);
-  const TrieNode* nodes = trie_->nodes().data();
-  const uint32_t end = nodes[0].next;
-  stack_[0] = head;
-  for (uint32_t i = 1; i < end;) {
-    const TrieNode& n = nodes[i];
-    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
-    if (s == kNoMatch) {
-      i = n.next;
-      continue;
-    }
-    stack_[n.depth] = s;
-    if (n.token >= 0) SetBits(&out->words, n.token, true);
+  WalkLive(0, head, kNoBound, [&](uint32_t i, const TrieNode& n, ExprId s) {
+    SetBits(&out->words, n.token, true);
     if (set_->node(s).nullable) out->exits.push_back(i);
-    ++i;
-  }
+  });
 }
 
 void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out) {
@@ -273,7 +244,7 @@ void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMas
     }
     stack_[n.depth] = s;
     base_stack_[n.depth] = b;
-    if (n.token >= 0) SetBits(&out->words, n.token, s != kNoMatch);
+    SetBits(&out->words, n.token, s != kNoMatch);
     if (set_->node(s).nullable != set_->node(b).nullable) changed.push_back(i);
     ++i;
   }

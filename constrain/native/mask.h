@@ -62,8 +62,10 @@ class MaskBuilder {
   void Build(ExprId state, ExprId closure, MaskParts* out);
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128;
+  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kNoBound = ~size_t{0};
 
+  template <typename F>
+  bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
   bool WalkWithin(ExprId state, size_t max_nodes);
   void Walk(uint32_t root, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
