@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from functools import lru_cache
 
 from constrain._native import ExprSet
 from constrain.errors import ConstrainError, UnsatisfiableError
@@ -232,17 +231,14 @@ class Expr:
         return f"<Expr {self.set.to_string(self.root, 100)}>"
 
 
-@lru_cache(maxsize=256)
-def _surrogate_message(text: str) -> str:
-    offset = next(i for i, c in enumerate(text) if 0xD800 <= ord(c) <= 0xDFFF)
-    return f"text: lone surrogate {text[offset]!r} at offset {offset}; only Unicode scalar values have UTF-8 bytes"
-
-
 def encode(text: str) -> bytes:
     """UTF-8 bytes; a lone surrogate is a `ConstrainError`."""
     try:
         return text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ConstrainError(_surrogate_message(text)) from None
+    except UnicodeEncodeError as error:
+        at = error.start
+        raise ConstrainError(
+            f"text: lone surrogate {text[at]!r} at offset {at}; only Unicode scalar values have UTF-8 bytes"
+        ) from None
     except AttributeError:
         raise ConstrainError(f"text: a str is needed, given {type(text).__name__}") from None

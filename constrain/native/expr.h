@@ -93,7 +93,6 @@ class ExprSet {
   const Partitions& partitions() const { return partitions_; }
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
   bool IsAlive(ExprId e);                     // emptiness.cc
-  bool HasSearchedWithoutProof() const { return num_unproven_ > 0; }
   uint64_t num_unproven() const { return num_unproven_; }
   uint32_t MinLength(ExprId e);               // bytes of the shortest text; kInfinite where there is none or fuel ended
   void Seal();                                // rules.cc: settle rules; refuses left recursion by name

@@ -35,7 +35,6 @@ class SharedMaskStore {
  public:
   std::shared_ptr<const SharedMask> Get(const Hash128& key);
   void Put(const Hash128& key, std::shared_ptr<const SharedMask> mask);
-  size_t MemoryBytes() const { return bytes_; }
 
  private:
   static constexpr size_t kMaxBytes = 64u << 20;
