@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from decimal import Decimal
-from typing import Any, get_type_hints, is_typeddict
+from typing import Any
 from urllib.parse import unquote, urljoin
 
-from ...errors import ConstrainError, LimitExceeded, SchemaError, UnsupportedError
+from ...errors import LimitExceeded, SchemaError, UnsupportedError
 
 __all__ = ["KEYWORDS", "LOOSE", "Scope", "escape", "read_schema"]
 
@@ -207,12 +206,16 @@ def read_schema(source: Any) -> Any:
     """Plain data (dict or bool) from a schema, JSON text, or a Python type that pydantic can describe."""
     if isinstance(source, (dict, bool)):
         return source
-    if isinstance(source, (str, bytes)):
-        return _read_text(source if isinstance(source, str) else source.decode())
-    describe = getattr(source, "model_json_schema", None)
-    if callable(describe):
-        return describe()
-    return _read_type(source)
+    if isinstance(source, str):
+        return _read_text(source)
+    if isinstance(source, bytes):
+        try:
+            return _read_text(source.decode())
+        except UnicodeDecodeError as error:
+            raise SchemaError(f"json schema: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    from .types import read_type
+
+    return read_type(source).schema
 
 
 def _read_text(text: str) -> Any:
@@ -232,24 +235,6 @@ def _read_text(text: str) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
-
-
-def _read_type(source: Any) -> Any:
-    if source is None or isinstance(source, (int, float, list, tuple, set)):
-        raise SchemaError(f"json schema: a schema is an object or a boolean, not {kind_of(source)}", pointer="#")
-    try:
-        from pydantic import TypeAdapter
-        from typing_extensions import TypedDict as PydanticTypedDict
-    except ImportError:
-        raise ConstrainError(f"json schema: a schema from the type {source!r} needs pydantic: pip install pydantic") from None
-    if is_typeddict(source) and sys.version_info < (3, 12):
-        hints = get_type_hints(source, include_extras=True)  # pydantic takes no typing.TypedDict there
-        make: Any = PydanticTypedDict
-        source = make(source.__name__, hints, total=source.__total__)
-    try:
-        return TypeAdapter(source).json_schema()
-    except Exception as error:  # pydantic raises several families here
-        raise SchemaError(f"json schema: pydantic has no schema for {source!r}: {error}", pointer="#") from None
 
 
 def kind_of(value: Any) -> str:
