@@ -1,8 +1,8 @@
-"""The formats of JSON Schema as regexes over the decoded string, each matching the whole of it.
+"""The formats of JSON Schema as regular languages over the decoded string, each matching the whole of it.
 
 A format here is exact by its RFC, or narrower, and then listed in `NARROWED` with the reason: a narrower format may be
-asserted (no wrong text comes out), never denied. Formats that have no regex are not asserted at all: an unknown name is
-an annotation, a known one of `REFUSED` is refused. Sources: RFC 3339 and ISO 8601 (times, appendix A for durations),
+asserted (no wrong text comes out), never denied. A name that is not here is an annotation. Most are regexes; `regex`,
+`idn-hostname` and `idn-email` have files of their own, read when first used. Sources: RFC 3339 and ISO 8601 (times, appendix A for durations),
 RFC 5321 (mailboxes), RFC 1123 (host names), RFC 4291 (IPv6), RFC 3986/3987 (URI, IRI), RFC 6570 (URI templates),
 RFC 6901 and its relative draft (JSON pointers), RFC 4122. Held by tests/test_json_schema_formats.py.
 """
@@ -10,6 +10,7 @@ RFC 6901 and its relative draft (JSON pointers), RFC 4122. Held by tests/test_js
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..._native import ExprSet
@@ -93,12 +94,13 @@ _LABEL = _host_label()
 _UCS = r"\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef" + "".join(rf"\U000{p:x}0000-\U000{p:x}fffd" for p in range(1, 14)) + r"\U000e1000-\U000efffd"
 _PRIVATE = r"\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+_ADDRESS_LITERAL = rf"\[(?:{_IPV4}|IPv6:{_IPV6})\]"
 _POINTER = "(?:/(?:[^~/]|~[01])*)*"
 
 
 def _email(atom: str) -> str:
     quoted = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
-    return rf"(?:{atom}+(?:\.{atom}+)*|{quoted})@(?:{_DOMAIN}|\[(?:{_IPV4}|IPv6:{_IPV6})\])"
+    return rf"(?:{atom}+(?:\.{atom}+)*|{quoted})@(?:{_DOMAIN}|{_ADDRESS_LITERAL})"
 
 
 FORMATS: dict[str, str] = {
@@ -118,13 +120,22 @@ FORMATS: dict[str, str] = {
     "uri-template": _template(),
     "json-pointer": _POINTER,
     "relative-json-pointer": f"(?:0|[1-9][0-9]*)(?:#|{_POINTER})",
+    # Built by files of their own, from sets and nested groups.
+    "idn-hostname": "",
+    "idn-email": "",
+    "regex": "",
 }
 
-# Narrower than their RFC, and why: such a format may not stand under a negation.
-NARROWED = {"hostname": "labels of IDNA, xn--…, are left out"}
+# Narrower than their standard, and why: such a format may not stand under a negation.
+NARROWED = {
+    "hostname": "labels of IDNA, xn--…, are left out",
+    "idn-hostname": "labels in Punycode, xn--…, are left out, and long labels: 63 octets of Punycode are held by a bound",
+    "idn-email": "its domains are those of 'idn-hostname', but in any normalization form",
+    "regex": "groups nest at most 8 deep, and at most one is named",
+}
 
 # Known to the standard, and refused where asserted.
-REFUSED = {"regex", "idn-email", "idn-hostname"}
+REFUSED: frozenset[str] = frozenset()
 
 _MAX_LENGTH = {"hostname": 253}
 
@@ -187,13 +198,39 @@ def _build(s: Any, alphabet: JsonAlphabet, name: str) -> int:
     from ..regex import compile_regex
     from ..regex_syntax import parse
 
-    whole = compile_regex(parse(FORMATS[name]), alphabet)
+    def compiled(text: str) -> int:
+        return compile_regex(parse(text), alphabet)
+
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name](alphabet, compiled)
+    whole = compiled(FORMATS[name])
     if name in ("time", "date-time") and alphabet.escapes == "canonical":
         leap = _leap_seconds(s)
         if name == "date-time":
-            leap = s.concat([compile_regex(parse(FORMATS["date"] + "[Tt]"), alphabet), leap])
+            leap = s.concat([compiled(FORMATS["date"] + "[Tt]"), leap])
         whole = s.union([whole, leap])
     longest = _MAX_LENGTH.get(name)
     if longest is not None:
         whole = s.intersection([whole, s.repeat(alphabet.any_character, 0, longest)])
     return int(whole)
+
+
+def _regex(alphabet: JsonAlphabet, compiled: Callable[[str], int]) -> int:
+    from .formats_regex import ecma_pattern
+
+    return ecma_pattern(alphabet)
+
+
+def _idn_hostname(alphabet: JsonAlphabet, compiled: Callable[[str], int]) -> int:
+    from .formats_idn import idn_hostname
+
+    return idn_hostname(alphabet, compiled(_LABEL))
+
+
+def _idn_email(alphabet: JsonAlphabet, compiled: Callable[[str], int]) -> int:
+    from .formats_idn import idn_mailbox
+
+    return idn_mailbox(alphabet, compiled(_LABEL), compiled(_ADDRESS_LITERAL))
+
+
+_ELSEWHERE = {"regex": _regex, "idn-hostname": _idn_hostname, "idn-email": _idn_email}
