@@ -44,7 +44,15 @@ class ExprSet:
 
     def define(self, rule: int, body: int) -> None: ...
 
-    def members(self, separator: int, entries: Sequence[tuple[int, int, int]]) -> int: ...
+    def members(self, separator: int, entries: Sequence[tuple[int, int, int]], num_ordered: int = -1, low: int = 0, high: int = -1) -> int:
+        """
+        Separated entries (item, min, max): the first num_ordered in order (-1: all), then the others in any order; low..high in all.
+        """
+
+    def keyed(self, key: int, tail: int, is_scarce: bool = True) -> int:
+        """
+        key·tail; as an entry of members no two of its keys are equal. Not scarce: every prefix has infinitely many keys.
+        """
 
     def literals(self, texts: list) -> int: ...
 

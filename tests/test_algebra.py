@@ -279,6 +279,97 @@ def test_members_are_separated_entries_in_order():
     assert s.min_length(e) == 1
 
 
+def allowed_members(entries: list[tuple], num_ordered: int, low: int, high: int) -> set[tuple[str, ...]]:
+    """The sequences of members, by definition: entries as (texts, min, max, keyed), each member given to some entry."""
+    longest = 4
+    found: set[tuple[str, ...]] = set()
+
+    def grow(members: tuple[str, ...], counts: tuple[int, ...], position: int, keys: frozenset[str]) -> None:
+        complete = all(n >= least for n, (_, least, _, _) in zip(counts, entries, strict=True))
+        if complete and len(members) >= low:
+            found.add(members)
+        if len(members) == min(longest, high if high >= 0 else longest):
+            return
+        for i, (texts, _, most, keyed) in enumerate(entries):
+            if i < num_ordered and (i < position or position >= num_ordered):
+                continue
+            if 0 <= most <= counts[i]:
+                continue
+            after = tuple(n + (j == i) for j, n in enumerate(counts))
+            place = i if i < num_ordered else num_ordered
+            if any(after[j] < entries[j][1] for j in range(place)):
+                continue
+            for text in texts:
+                if not (keyed and text[0] in keys):
+                    grow((*members, text), after, place, keys | {text[0]} if keyed else keys)
+
+    grow((), (0,) * len(entries), 0, frozenset())
+    return found
+
+
+def prefixes_of(found: set[tuple[str, ...]]) -> set[str]:
+    return {text[:i] for members in found for text in [",".join(members)] for i in range(len(text) + 1)}
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_members_in_any_order_with_totals_and_keys_that_come_once(seed):
+    r = random.Random(seed)
+    pool = [["a1"], ["b2"], ["c3", "d3"], ["e4", "e5", "f4"], ["g", "h"]]
+    entries = []
+    for texts in r.sample(pool, r.randrange(1, 4)):
+        keyed = texts[0] in ("c3", "e4")
+        least = r.choice([0, 0, 1])
+        entries.append((texts, least, max(least, r.choice([1, 1, 2, 2 if keyed else 4])), keyed))
+    num_ordered, low, high = r.randrange(len(entries) + 1), r.choice([0, 0, 1, 2]), r.choice([-1, -1, 2, 3])
+    expected = allowed_members(entries, num_ordered, low, high)
+    s = ExprSet()
+    made = []
+    for texts, least, most, keyed in entries:
+        parts = [s.keyed(s.literal(t[:1].encode()), s.literal(t[1:].encode())) if keyed else s.literal(t.encode()) for t in texts]
+        made.append((s.union(parts), least, most))
+    e = s.members(s.literal(b","), made, num_ordered, low, high)
+    texts = [t for group in pool for t in group]
+    for n in range(4):
+        for members in itertools.product(texts, repeat=n):
+            assert s.matches(e, ",".join(members).encode()) == (members in expected), (members, entries, num_ordered, low, high)
+    assert s.is_empty(e) == (not expected)
+    if expected:
+        assert s.min_length(e) == min(len(",".join(members)) for members in expected)
+
+
+@pytest.mark.parametrize("is_scarce", [True, False])
+def test_no_key_comes_twice_however_many_came(is_scarce):
+    s = ExprSet()
+    letters = s.repeat(s.byte_range(97, 122), 1, -1)
+    e = s.members(s.literal(b","), [(s.keyed(s.lexeme(s.concat([letters, s.literal(b":")])), s.literal(b"1"), is_scarce), 0, -1)])
+    r = random.Random(3)
+    state, seen = e, []
+    for i in range(600):
+        key = "".join(r.choice("abcd") for _ in range(r.randrange(1, 6))).encode()
+        before = b"" if i == 0 else b","
+        after, n = s.advance(state, before + key + b":1")
+        assert (n == len(before + key) + 2) == (key not in seen)
+        if key not in seen:
+            state, seen = after, [*seen, key]
+    assert len(seen) > 200
+    twin = ExprSet()
+    copy = twin.copy_from(s, state)
+    for key in (seen[0], seen[-1], b"zzz"):
+        assert twin.matches(copy, b"," + key + b":1") == s.matches(state, b"," + key + b":1") == (key == b"zzz")
+
+
+def test_keys_that_are_decimals_are_equal_by_value():
+    s = ExprSet()
+    digit = s.byte_range(48, 57)
+    digits = s.repeat(digit, 1, -1)
+    number = s.concat([s.repeat(s.literal(b"-"), 0, 1), digits, s.repeat(s.concat([s.literal(b"."), digits]), 0, 1)])
+    e = s.members(s.literal(b","), [(s.keyed(number, s.EMPTY_STRING), 0, -1)])
+    for text in (b"1,2", b"1,1.5", b"-1,1", b"10,1", b"1.5,1.51", b"0,1,2"):
+        assert s.matches(e, text), text
+    for text in (b"1,1", b"1.0,1", b"1,1.00", b"1.5,1.50", b"0,-0", b"-0.0,0", b"1,2,3,2.0"):
+        assert not s.matches(e, text), text
+
+
 def test_tables_are_trimmed_and_match():
     s = ExprSet()
     # Binary numbers divisible by three, and a trap state that must not show.

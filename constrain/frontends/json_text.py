@@ -202,6 +202,10 @@ class JsonText:
         self.null = s.lexeme(s.literal(b"null"))
         self.boolean = s.lexeme(s.literals([b"false", b"true"]))
         self.string = s.lexeme(s.concat([self.quote, self.alphabet.any_text, self.quote]))
+        self.one_spelling = self.alphabet.any_text
+        if self.alphabet.escapes != "canonical":
+            self.one_spelling = JsonAlphabet(s, "canonical").any_text
+        self.other_string = s.lexeme(s.concat([self.quote, self.one_spelling, self.quote]))
 
     def _make_values(self) -> None:
         """Any JSON value, one rule per layout; the deepest layout's rule is its own child."""
@@ -213,19 +217,20 @@ class JsonText:
         scalars = [self.string, self.number, self.boolean, self.null]
         for depth, layout in enumerate(self.layouts):
             child = rules[min(depth + 1, len(rules) - 1)]
-            entry = s.concat([self.string, layout.colon, child, layout.tail])
-            self.objects.append(self.container(s, layout, layout.open_object, entry, layout.close_object, layout.empty_object))
+            entry = s.keyed(self.other_string, s.concat([layout.colon, child, layout.tail]), is_scarce=False)
+            members = s.members(layout.comma, [(entry, 0, -1)], low=0 if layout.empty_object is None else 1)
+            self.objects.append(self.container(s, layout.open_object, members, layout.close_object, layout.empty_object))
             item = s.concat([child, layout.tail])
-            self.arrays.append(self.container(s, layout, layout.open_array, item, layout.close_array, layout.empty_array))
+            items = s.concat([item, s.repeat(s.concat([layout.comma, item]), 0, -1)])
+            items = s.union([_EMPTY, items]) if layout.empty_array is None else items
+            self.arrays.append(self.container(s, layout.open_array, items, layout.close_array, layout.empty_array))
             s.define(rules[depth], s.union([*scalars, self.objects[depth], self.arrays[depth]]))
 
     @staticmethod
-    def container(s: ExprSet, layout: Layout, opened: int, item: int, closed: int, empty: int | None) -> int:
-        """Zero or more items between the brackets."""
-        run = s.concat([item, s.repeat(s.concat([layout.comma, item]), 0, -1)])
-        if empty is None:
-            return s.body(s.concat([opened, s.union([_EMPTY, run]), closed]), "")
-        return s.body(s.union([empty, s.concat([opened, run, closed])]), "")
+    def container(s: ExprSet, opened: int, inner: int, closed: int, empty: int | None) -> int:
+        """Brackets around what is inside; `empty` is the empty container where that is written in another way."""
+        whole = s.concat([opened, inner, closed])
+        return s.body(whole if empty is None else s.union([empty, whole]), "")
 
     def layout(self, depth: int) -> Layout:
         """The separators of a container that lies inside `depth` others."""

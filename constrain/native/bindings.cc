@@ -158,14 +158,22 @@ void BindExprSet(nb::module_& m) {
       .def("define", [](ExprSet& s, ExprId rule, ExprId body) {
         Locked(s, {rule, body}, [&] { s.DefineRule(rule, body); return 0; });
       }, "rule"_a, "body"_a)
-      .def("members", [](ExprSet& s, ExprId separator, const std::vector<std::tuple<ExprId, int64_t, int64_t>>& entries) {
+      .def("members", [](ExprSet& s, ExprId separator, const std::vector<std::tuple<ExprId, int64_t, int64_t>>& entries,
+                         int64_t num_ordered, int64_t low, int64_t high) {
         std::vector<Entry> list;
         for (const auto& [item, min, max] : entries) {
           s.CheckId(item);
           list.push_back({item, ToMin(min), ToMax(max)});
         }
-        return Locked(s, {separator}, [&] { return s.MakeMembers(separator, std::move(list)); });
-      }, "separator"_a, "entries"_a)
+        return Locked(s, {separator}, [&] {
+          return s.MakeMembers(separator, std::move(list), ToMax(num_ordered), ToMin(low), ToMax(high));
+        });
+      }, "separator"_a, "entries"_a, "num_ordered"_a = -1, "low"_a = 0, "high"_a = -1,
+         "Separated entries (item, min, max): the first num_ordered in order (-1: all), then the others in any order; low..high in all.")
+      .def("keyed", [](ExprSet& s, ExprId key, ExprId tail, bool is_scarce) {
+        return Locked(s, {key, tail}, [&] { return s.MakeKeyed(key, tail, is_scarce); });
+      }, "key"_a, "tail"_a, "is_scarce"_a = true,
+         "key·tail; as an entry of members no two of its keys are equal. Not scarce: every prefix has infinitely many keys.")
       .def("literals", [](ExprSet& s, const nb::list& texts) {
         std::vector<std::string_view> views;
         views.reserve(texts.size());

@@ -67,8 +67,7 @@ bool Constraint::IsTokenAllowed(ExprId state, uint32_t token, ExprId* after) {
 }
 
 void Constraint::FillMask(ExprId state, uint32_t* row) {
-  const uint32_t known = state < mask_of_.size() ? mask_of_[state] : 0;
-  const Ref ref = refs_[known ? known : ComputeMask(state)];
+  const Ref ref = refs_[MaskOf(state)];
   const uint32_t* data = pool_.data() + ref.offset;
   if (ref.count == kDense) {
     std::memcpy(row, data, trie_->num_words() * 4);
@@ -82,25 +81,65 @@ void Constraint::FillMask(ExprId state, uint32_t* row) {
 
 uint32_t Constraint::ComputeMask(ExprId state) {
   set_->Refuel();
-  builder_.Build(state, closure_, &parts_);
   if (pool_.size() > max_mask_words_) {  // the budget: forget all masks, they can be found again
     mask_of_.clear();
     refs_.resize(1);
     pool_.clear();
     dense_ids_.clear();
   }
+  // Most masks are the same whatever keys have come: they are found for the state that has forgotten them.
+  const ExprId rough = closure_ == kAnything ? set_->ForgetKeys(state) : state;
+  uint32_t index = 0;
+  if (rough != state && !builder_.KeyMatters(state)) {
+    index = MaskOf(rough);
+    auto doubts = doubts_.find(rough);
+    if (doubts != doubts_.end() && !AllAllowed(state, doubts->second)) index = 0;
+  }
+  if (!index) {
+    builder_.Build(state, closure_, &parts_);
+    if (!builder_.doubts().empty()) {
+      if (rough == state) doubts_[state] = builder_.doubts();
+      else RemoveDead(state, builder_.doubts());
+    }
+    // Only a state whose liveness was assumed, not proven, can be without a token.
+    if (parts_.ids.empty() && !parts_.is_dense && !set_->node(state).nullable)
+      throw LimitError("max_search_states", set_->num_unproven(), set_->max_search_states());
+    index = StoreMask();
+  }
   if (mask_of_.size() <= state) mask_of_.resize(std::max<size_t>(state + 1, mask_of_.size() * 2), 0);
+  return mask_of_[state] = index;
+}
+
+bool Constraint::AllAllowed(ExprId state, const std::vector<uint32_t>& tokens) {
+  ExprId after;
+  return std::all_of(tokens.begin(), tokens.end(), [&](uint32_t t) { return IsTokenAllowed(state, t, &after); });
+}
+
+// Takes tokens that lead nowhere out of the mask in parts_.
+void Constraint::RemoveDead(ExprId state, const std::vector<uint32_t>& doubts) {
+  std::unordered_set<uint32_t> dead;
+  ExprId after;
+  for (uint32_t token : doubts)
+    if (!IsTokenAllowed(state, token, &after)) dead.insert(token);
+  auto& ids = parts_.ids;
+  ids.erase(std::remove_if(ids.begin(), ids.end(), [&](uint32_t id) { return dead.count(id) != 0; }), ids.end());
+  if (parts_.is_dense)
+    for (uint32_t id : dead) parts_.words[id >> 5] &= ~(1u << (id & 31));
+}
+
+// The mask in parts_, as an index of refs_.
+uint32_t Constraint::StoreMask() {
   const auto& data = parts_.is_dense ? parts_.words : parts_.ids;
   const uint32_t index = static_cast<uint32_t>(refs_.size());
   if (parts_.is_dense) {
     Hasher h(0xDE45E);
     h.Add(std::string_view(reinterpret_cast<const char*>(data.data()), data.size() * 4));
     auto [it, fresh] = dense_ids_.try_emplace(h.Finish(), index);
-    if (!fresh) return mask_of_[state] = it->second;
+    if (!fresh) return it->second;
   }
   refs_.push_back({static_cast<uint32_t>(pool_.size()), parts_.is_dense ? kDense : static_cast<uint32_t>(data.size())});
   pool_.insert(pool_.end(), data.begin(), data.end());
-  return mask_of_[state] = index;
+  return index;
 }
 
 Matcher::Matcher(std::shared_ptr<Constraint> constraint, bool is_turn)

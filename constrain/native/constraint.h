@@ -32,7 +32,14 @@ class Constraint {
     uint32_t offset, count;
   };
   static constexpr uint32_t kDense = 0xFFFFFFFF;
+  uint32_t MaskOf(ExprId state) {
+    const uint32_t known = state < mask_of_.size() ? mask_of_[state] : 0;
+    return known ? known : ComputeMask(state);
+  }
   uint32_t ComputeMask(ExprId state);
+  uint32_t StoreMask();
+  bool AllAllowed(ExprId state, const std::vector<uint32_t>& tokens);
+  void RemoveDead(ExprId state, const std::vector<uint32_t>& doubts);
   [[noreturn]] void ThrowUnspellable();
 
   std::shared_ptr<ExprSet> set_;
@@ -44,6 +51,7 @@ class Constraint {
   std::vector<Ref> refs_{{0, 0}};
   std::vector<uint32_t> pool_;
   std::unordered_map<Hash128, uint32_t, Hash128Hasher> dense_ids_;
+  std::unordered_map<ExprId, std::vector<uint32_t>> doubts_;  // tokens to be stepped, of states with forgotten keys
   size_t max_mask_words_;
 };
 

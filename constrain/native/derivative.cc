@@ -6,24 +6,31 @@
 
 namespace constrain {
 
+uint32_t ExprSet::KnownClasses(ExprId e) const {
+  if (states_[e].partition || exact_.empty()) return states_[e].partition;
+  auto it = exact_.find(e);
+  return it == exact_.end() ? 0 : it->second;
+}
+
 uint32_t ExprSet::Classes(ExprId e) {
-  if (states_[e].partition) return states_[e].partition;
+  if (const uint32_t known = KnownClasses(e)) return known;
   std::vector<ExprId> todo{e};
   while (!todo.empty()) {
     ExprId blocked = kNoMatch;
     if (ClassesAt(todo.back(), 0, &blocked)) todo.pop_back();
     else todo.push_back(blocked);
   }
-  return states_[e].partition;
+  return KnownClasses(e);
 }
 
 uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
-  if (states_[e].partition) return states_[e].partition;
+  if (const uint32_t known = KnownClasses(e)) return known;
   if (depth > kMaxDepth) return *blocked = e, 0;
   uint32_t p = partitions_.Trivial();
+  bool is_exact = false;
   auto refine = [&](ExprId x) {
     const uint32_t q = ClassesAt(x, depth + 1, blocked);
-    if (q) p = partitions_.Refine(p, q);
+    if (q) p = partitions_.Refine(p, q), is_exact |= states_[x].row == 0;
     return q != 0;
   };
   const Node n = nodes_[e];
@@ -51,6 +58,10 @@ uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
     case Kind::kMembers:
       if (!refine(ExpandMembers(e))) return 0;
       break;
+    case Kind::kKey:
+      if (!refine(n.a) || (nodes_[n.a].nullable && !refine(FinishKey(n.b, n.c, n.d)))) return 0;
+      is_exact |= n.in_key;
+      break;
     case Kind::kTable: {
       const Table& t = *tables_[n.a];
       std::array<uint8_t, 256> map{};
@@ -64,6 +75,7 @@ uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
       break;
     }
   }
+  if (is_exact) return exact_[e] = p;
   states_[e].partition = p;
   states_[e].row = static_cast<uint32_t>(rows_.size());
   rows_.resize(rows_.size() + partitions_.num_classes(p), kUnknown);
@@ -74,23 +86,6 @@ void ExprSet::Burn() {
   if (fuel_ == 0) throw LimitError("max_steps", 0, max_steps_);
   --fuel_;
   if (cancelled_.load(std::memory_order_relaxed)) throw LimitError("cancelled", 0, 0);
-}
-
-ExprId ExprSet::ExpandMembers(ExprId e) {
-  if (auto it = expanded_.find(e); it != expanded_.end()) return it->second;
-  const Node n = nodes_[e];
-  const ExprId separator = lists_[n.a].separator;
-  std::vector<ExprId> choices;
-  for (uint32_t j = n.b, count = n.c; j < lists_[n.a].entries.size(); ++j, count = 0) {
-    const Entry entry = lists_[n.a].entries[j];
-    choices.push_back(MakeConcat(entry.item, MakeMembersAt(n.a, j, count + 1, 1)));
-    if (count < entry.min) break;
-  }
-  ExprId result = MakeOr(std::move(choices));
-  if (n.d) result = MakeConcat(separator, result);
-  if (n.nullable) result = MakeOr({kEmptyString, result});
-  expanded_.emplace(e, result);
-  return result;
 }
 
 ExprId ExprSet::Unfold(ExprId head, ExprId tail) {
@@ -133,7 +128,7 @@ ExprId ExprSet::Derivative(ExprId e, uint8_t byte) {
 }
 
 ExprId ExprSet::DeriveAt(ExprId e, uint8_t byte, int depth, uint64_t* blocked) {
-  if (!states_[e].row) Classes(e);
+  if (!states_[e].row && !nodes_[e].in_key) Classes(e);
   const uint32_t known = Slot(e, byte);
   if (known != kUnknown) return known & ~kUnchecked;
   if (depth > kMaxDepth) return *blocked = static_cast<uint64_t>(e) << 8 | byte, kPending;
@@ -188,13 +183,22 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
     }
     case Kind::kBody:
     case Kind::kMembers: return DeriveAt(Unfold(e, kEmptyString), byte, depth, blocked);
+    case Kind::kKey: {
+      if (n.d == kNoMatch) return DeriveAt(MakeConcat(n.a, n.c), byte, depth, blocked);
+      const ExprId x = DeriveAt(n.a, byte, depth, blocked);
+      if (x == kPending) return x;
+      const ExprId first = x == kNoMatch ? x : MakeKey(x, AddByte(n.b, byte), n.c, n.d);
+      if (!nodes_[n.a].nullable) return first;
+      const ExprId y = DeriveAt(FinishKey(n.b, n.c, n.d), byte, depth, blocked);
+      return y == kPending || first == kNoMatch ? y : MakeOr({first, y});
+    }
     case Kind::kTable: return MakeTableAt(n.a, tables_[n.a]->Move(n.b, byte));
   }
   return kNoMatch;
 }
 
 ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {
-  if (!states_[state].row) Classes(state);
+  if (!states_[state].row && !nodes_[state].in_key) Classes(state);
   if (Slot(state, byte) == kUnknown) Derivative(state, byte);
   const uint32_t entry = Slot(state, byte);
   if (entry < kUnchecked) return entry;

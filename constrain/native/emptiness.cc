@@ -50,14 +50,11 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
     case Kind::kRepeat:
     case Kind::kLexeme:
     case Kind::kBody: all_of(n.a); break;
-    case Kind::kMembers: {
-      const size_t size = lists_[n.a].entries.size();
-      for (size_t j = n.b; j < size; ++j) {
-        const Entry entry = lists_[n.a].entries[j];
-        if ((j == n.b ? n.c : 0) < entry.min && !all_of(entry.item)) break;
-      }
+    case Kind::kMembers:
+      for (const auto& [entry, count] : MissingEntries(n))
+        if (!all_of(lists_[n.a].entries[entry].item)) break;
       break;
-    }
+    case Kind::kKey: all_of(n.a) && all_of(n.c) && (n.d == kNoMatch || all_of(n.d)); break;
     case Kind::kAnd:
     case Kind::kNot: alive = SearchAlive(e) ? kAlive : kDead; break;
     default: break;  // rules: productivity has settled it
@@ -138,14 +135,60 @@ uint32_t ExprSet::MinLengthAt(ExprId e, int depth, ExprId* blocked) {
   return length;
 }
 
+namespace {
+
+uint32_t add(uint64_t x, uint64_t y) {
+  return x >= kBlockedLength || y >= kBlockedLength ? kInfinite : static_cast<uint32_t>(std::min<uint64_t>(x + y, kBlockedLength - 1));
+}
+
+uint32_t times(uint64_t x, uint64_t k) {
+  return x >= kBlockedLength ? (k ? kInfinite : 0) : static_cast<uint32_t>(std::min<uint64_t>(x * k, kBlockedLength - 1));
+}
+
+}  // namespace
+
+// The separator and the entries that must still come, and of the others the shortest ones that fill up to `low`.
+uint32_t ExprSet::MembersMinLength(const Node& n, int depth, ExprId* blocked) {
+  const MemberList list = lists_[n.a];
+  const MemberState state = member_states_[n.b];
+  const uint32_t separator = MinLengthAt(list.separator, depth, blocked);
+  if (separator == kBlockedLength) return separator;
+  uint32_t sum = 0;
+  uint64_t num_items = 0;
+  std::vector<uint32_t> left(list.entries.size());  // how often each entry may still come
+  for (uint32_t j = state.position; j < list.entries.size(); ++j) {
+    const bool is_ordered = j < list.num_ordered;
+    const uint32_t taken = is_ordered ? (j == state.position ? state.count : 0) : state.counts.empty() ? 0 : state.counts[j - list.num_ordered];
+    left[j] = list.entries[j].max == kInfinite ? kInfinite : list.entries[j].max - taken;
+  }
+  for (const auto& [entry, count] : MissingEntries(n)) {
+    const uint32_t x = MinLengthAt(list.entries[entry].item, depth, blocked);
+    if (x == kBlockedLength) return x;
+    sum = add(sum, times(x, count));
+    num_items += count;
+    if (left[entry] != kInfinite) left[entry] -= count;
+  }
+  if (state.total + num_items < list.low) {
+    std::vector<std::pair<uint32_t, uint32_t>> others;  // length, how often
+    for (uint32_t j = state.position; j < list.entries.size(); ++j) {
+      const uint32_t x = left[j] ? MinLengthAt(list.entries[j].item, depth, blocked) : kInfinite;
+      if (x == kBlockedLength) return x;
+      if (x < kBlockedLength) others.emplace_back(x, left[j]);
+    }
+    std::sort(others.begin(), others.end());
+    for (const auto& [length, count] : others) {
+      const uint64_t wanted = list.low - std::min<uint64_t>(list.low, state.total + num_items);
+      const uint64_t some = std::min<uint64_t>(count, wanted);
+      sum = add(sum, times(length, some));
+      num_items += some;
+    }
+    if (state.total + num_items < list.low) return kInfinite;
+  }
+  if (num_items == 0) return sum;
+  return add(sum, times(separator, state.started ? num_items : num_items - 1));
+}
+
 uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
-  auto add = [](uint64_t x, uint64_t y) {
-    return x >= kBlockedLength || y >= kBlockedLength ? kInfinite
-                                                      : static_cast<uint32_t>(std::min<uint64_t>(x + y, kBlockedLength - 1));
-  };
-  auto times = [](uint64_t x, uint64_t k) {
-    return x >= kBlockedLength ? (k ? kInfinite : 0) : static_cast<uint32_t>(std::min<uint64_t>(x * k, kBlockedLength - 1));
-  };
   switch (n.kind) {
     case Kind::kConcat: {
       const uint32_t x = MinLengthAt(n.a, depth, blocked);
@@ -168,21 +211,15 @@ uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
     }
     case Kind::kLexeme:
     case Kind::kBody: return MinLengthAt(n.a, depth, blocked);
-    case Kind::kMembers: {
-      const MemberList list = lists_[n.a];
-      const uint32_t separator = MinLengthAt(list.separator, depth, blocked);
-      if (separator == kBlockedLength) return separator;
+    case Kind::kMembers: return MembersMinLength(n, depth, blocked);
+    case Kind::kKey: {
       uint32_t sum = 0;
-      uint64_t num_items = 0;
-      for (size_t j = n.b; j < list.entries.size(); ++j) {
-        const uint32_t taken = j == n.b ? n.c : 0;
-        if (list.entries[j].min <= taken) continue;
-        const uint32_t x = MinLengthAt(list.entries[j].item, depth, blocked);
+      for (ExprId part : {n.a, n.c, n.d == kNoMatch ? kEmptyString : n.d}) {
+        const uint32_t x = MinLengthAt(part, depth, blocked);
         if (x == kBlockedLength) return x;
-        sum = add(sum, times(x, list.entries[j].min - taken));
-        num_items += list.entries[j].min - taken;
+        sum = add(sum, x);
       }
-      return add(sum, times(separator, n.d ? num_items : num_items - 1));
+      return sum;
     }
     case Kind::kAnd:
     case Kind::kNot: {

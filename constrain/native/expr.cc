@@ -15,6 +15,8 @@ uint64_t Hasher::Seed() {
 
 ExprSet::ExprSet() {
   buckets_.assign(64, kInfinite);
+  texts_.push_back({0, 0, 0, 0, Hasher(103).Finish()});
+  for (uint64_t i = 0; i <= kVague; ++i) used_.push_back({0, 0, 0, Hasher(104 + i).Finish()});
   rows_.assign(1, kUnknown);
   Intern(Node{Kind::kNoMatch}, Hasher(100).Finish());
   Intern(Node{Kind::kEmptyString}, Hasher(101).Finish());
@@ -27,9 +29,10 @@ ExprSet::ExprSet() {
 ExprSet::ExprSet(const ExprSet& o)
     : nodes_(o.nodes_), hashes_(o.hashes_), states_(o.states_), buckets_(o.buckets_), children_(o.children_),
       byte_sets_(o.byte_sets_), labels_(o.labels_), label_ids_(o.label_ids_), rules_(o.rules_), lists_(o.lists_),
-      tables_(o.tables_), table_ids_(o.table_ids_), list_ids_(o.list_ids_), or_memo_(o.or_memo_),
-      partitions_(o.partitions_), rows_(o.rows_), min_lengths_(o.min_lengths_),
-      rule_min_lengths_(o.rule_min_lengths_), expanded_(o.expanded_), sealed_(o.sealed_), fuel_(o.fuel_),
+      member_states_(o.member_states_), texts_(o.texts_), used_(o.used_), text_ids_(o.text_ids_), used_ids_(o.used_ids_),
+      spellings_(o.spellings_), tables_(o.tables_), table_ids_(o.table_ids_), list_ids_(o.list_ids_), or_memo_(o.or_memo_),
+      partitions_(o.partitions_), rows_(o.rows_), exact_(o.exact_), exact_moves_(o.exact_moves_), min_lengths_(o.min_lengths_),
+      rule_min_lengths_(o.rule_min_lengths_), expanded_(o.expanded_), forgotten_(o.forgotten_), sealed_(o.sealed_), fuel_(o.fuel_),
       max_steps_(o.max_steps_), max_memory_(o.max_memory_), num_unproven_(o.num_unproven_),
       max_search_states_(o.max_search_states_) {}
 
@@ -40,7 +43,8 @@ void ExprSet::CheckId(ExprId e) const {
 size_t ExprSet::MemoryBytes() const {
   return nodes_.capacity() * sizeof(Node) + hashes_.capacity() * sizeof(Hash128) + states_.capacity() * sizeof(State) +
          (buckets_.capacity() + children_.capacity() + rows_.capacity()) * 4 + byte_sets_.capacity() * sizeof(ByteSet) +
-         (or_memo_.size() + expanded_.size()) * 48 + partitions_.MemoryBytes();
+         (or_memo_.size() + expanded_.size() + forgotten_.size()) * 48 + member_states_.capacity() * sizeof(MemberState) +
+         exact_.size() * 40 + exact_moves_.size() * 48 + texts_.capacity() * (sizeof(Text) + 40) + used_.capacity() * (sizeof(Used) + 80) + partitions_.MemoryBytes();
 }
 
 void ExprSet::SetLimits(uint64_t max_memory_bytes, uint64_t max_steps, uint32_t max_search_states) {
@@ -91,6 +95,12 @@ ExprId ExprSet::Intern(Node node, const Hash128& hash) {
   return e;
 }
 
+// Is the first byte known, as far as can be seen?
+bool ExprSet::BeginsWithOneByte(ExprId e) const {
+  while (nodes_[e].kind == Kind::kLexeme || nodes_[e].kind == Kind::kConcat) e = nodes_[e].a;
+  return nodes_[e].kind == Kind::kByteSet && byte_set(e).Count() == 1;
+}
+
 // Everything that follows from the children's flags.
 void ExprSet::SetFlags(Node* n) const {
   const auto& at = nodes_;
@@ -104,6 +114,9 @@ void ExprSet::SetFlags(Node* n) const {
       n->productive = at[n->a].productive && at[n->b].productive;
       n->needs_search = at[n->a].needs_search || at[n->b].needs_search;
       n->has_rule = at[n->a].has_rule || at[n->b].has_rule;
+      n->in_key = at[n->a].in_key || (at[n->a].nullable && at[n->b].in_key);
+      n->has_used = at[n->a].has_used || at[n->b].has_used;
+      n->is_vague = at[n->a].is_vague || at[n->b].is_vague;
       break;
     case Kind::kOr:
     case Kind::kAnd: {
@@ -116,6 +129,9 @@ void ExprSet::SetFlags(Node* n) const {
         n->productive = is_or ? n->productive || x.productive : n->productive && x.productive;
         n->needs_search |= x.needs_search;
         n->has_rule |= x.has_rule;
+        n->in_key |= x.in_key;
+        n->has_used |= x.has_used;
+        n->is_vague |= x.is_vague;
       }
       break;
     }
@@ -153,38 +169,29 @@ void ExprSet::SetFlags(Node* n) const {
       n->productive = MembersProductive(*n);
       n->needs_search = lists_[n->a].needs_search;
       n->has_rule = lists_[n->a].has_rule;
+      n->has_used = member_states_[n->b].used != 0;
+      n->is_vague = member_states_[n->b].used == kVague;
       break;
+    case Kind::kKey: {
+      const ExprId parts[] = {n->a, n->c, n->d == kNoMatch ? kEmptyString : n->d};
+      n->nullable = n->productive = true;
+      if (n->d != kNoMatch) {
+        n->in_key = !BeginsWithOneByte(n->a);
+        n->has_used = n->b || at[n->d].has_used;
+        n->is_vague = at[n->d].is_vague;
+      }
+      for (ExprId x : parts) {
+        n->nullable = n->nullable && at[x].nullable;
+        n->productive = n->productive && at[x].productive;
+        n->needs_search |= at[x].needs_search;
+        n->has_rule |= at[x].has_rule;
+      }
+      break;
+    }
     case Kind::kTable:
       n->nullable = tables_[n->a]->accepting[n->b];
       n->productive = true;
       break;
-  }
-}
-
-bool ExprSet::MembersNullable(const Node& n) const {
-  const MemberList& list = lists_[n.a];
-  return n.b == list.entries.size() || (n.c >= list.entries[n.b].min && list.optional_from[n.b + 1]);
-}
-
-bool ExprSet::MembersProductive(const Node& n) const {
-  const MemberList& list = lists_[n.a];
-  if (n.b == list.entries.size()) return true;
-  const Entry& entry = list.entries[n.b];
-  return (n.c >= entry.min || nodes_[entry.item].productive) && list.productive_from[n.b + 1];
-}
-
-void ExprSet::SealMemberList(MemberList* list) const {
-  const size_t n = list->entries.size();
-  list->optional_from.assign(n + 1, true);
-  list->productive_from.assign(n + 1, true);
-  list->needs_search = nodes_[list->separator].needs_search;
-  list->has_rule = nodes_[list->separator].has_rule;
-  for (size_t i = n; i-- > 0;) {
-    const Entry& entry = list->entries[i];
-    list->optional_from[i] = entry.min == 0 && list->optional_from[i + 1];
-    list->productive_from[i] = (entry.min == 0 || nodes_[entry.item].productive) && list->productive_from[i + 1];
-    list->needs_search |= nodes_[entry.item].needs_search;
-    list->has_rule |= nodes_[entry.item].has_rule;
   }
 }
 
@@ -203,6 +210,10 @@ void ForEachChild(Node* n, std::vector<ExprId>* set_children, F f) {
     case Kind::kRepeat:
     case Kind::kLexeme:
     case Kind::kBody: f(n->a); break;
+    case Kind::kKey:
+      f(n->a), f(n->c);
+      if (n->d != kNoMatch) f(n->d);
+      break;
     default: break;
   }
 }
@@ -217,6 +228,18 @@ ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
   std::vector<std::pair<uint32_t, ExprId>> bodies;  // rules of this set whose bodies are still to copy
   std::vector<ExprId> todo{root};
   std::vector<ExprId> set_children;
+  auto copy_text = [&](uint32_t text) {
+    uint32_t mine = 0;
+    for (char b : o.TextOf(text)) mine = AddByte(mine, static_cast<uint8_t>(b));
+    return mine;
+  };
+  auto copy_used = [&](uint32_t used) {
+    std::vector<uint32_t> keys;
+    for (; used > kVague; used = o.used_[used].parent) keys.push_back(copy_text(o.used_[used].text));
+    uint32_t mine = 0;
+    for (size_t i = keys.size(); i-- > 0;) mine = AddUsed(mine, keys[i]);
+    return mine;
+  };
   auto run = [&] {
     while (!todo.empty()) {
       const ExprId e = todo.back();
@@ -274,8 +297,13 @@ ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
           auto [it, fresh] = list_ids_.try_emplace(list.hash, static_cast<uint32_t>(lists_.size()));
           if (fresh) SealMemberList(&list), lists_.push_back(list);
           n.a = it->second;
+          MemberState state = o.member_states_[n.b];
+          state.used = copy_used(state.used);
+          n.b = static_cast<uint32_t>(member_states_.size());
+          member_states_.push_back(std::move(state));
           break;
         }
+        case Kind::kKey: n.b = n.d == kNoMatch ? n.b : copy_text(n.b); break;
         case Kind::kRule:
           bodies.emplace_back(static_cast<uint32_t>(rules_.size()), o.rules_[n.a].defined ? o.rules_[n.a].body : kInfinite);
           rules_.push_back({o.rules_[n.a].name});

@@ -30,7 +30,7 @@ using ExprId = uint32_t;
 constexpr ExprId kNoMatch = 0, kEmptyString = 1, kAnything = 2;
 constexpr uint32_t kInfinite = 0xFFFFFFFF;
 
-enum class Kind : uint8_t { kNoMatch, kEmptyString, kByteSet, kConcat, kOr, kAnd, kNot, kRepeat, kRule, kLexeme, kBody, kMembers, kTable };
+enum class Kind : uint8_t { kNoMatch, kEmptyString, kByteSet, kConcat, kOr, kAnd, kNot, kRepeat, kRule, kLexeme, kBody, kMembers, kKey, kTable };
 
 struct Node {
   Kind kind;
@@ -38,10 +38,14 @@ struct Node {
   bool productive = false;    // false: certainly empty
   bool needs_search = false;  // holds And or Not, hence may be empty without showing it
   bool has_rule = false;      // not regular as it stands
+  bool in_key = false;        // a key goes on here whose text is remembered: a state of its own for each byte
+  bool has_used = false;      // keys that have come are remembered here
+  bool is_vague = false;      // keys were forgotten, and one has come since: what follows may be too much
   uint8_t alive = 0;          // memo of IsAlive: 0 unknown, 1 alive, 2 dead
   uint32_t a = 0, b = 0, c = 0, d = 0;
   // ByteSet: a = set.  Concat: a, b.  Or, And: children_[a .. a + b).  Not, Lexeme: a.  Body: a, label b.
-  // Repeat: a, min b, max c.  Rule: a = rule.  Members: list a, position b, count c, started d.  Table: table a, state b.
+  // Repeat: a, min b, max c.  Rule: a = rule.  Members: list a, state b.  Table: table a, state b.
+  // Key: rest of the key a, its text so far b, tail c, members behind it d (kNoMatch: a template, b: is it scarce?).
 };
 
 struct Entry {
@@ -67,7 +71,9 @@ class ExprSet {
   ExprId MakeBody(ExprId x, std::string_view label);
   ExprId MakeRule(std::string_view name);
   void DefineRule(ExprId rule, ExprId body);
-  ExprId MakeMembers(ExprId separator, std::vector<Entry> entries);
+  ExprId MakeMembers(ExprId separator, std::vector<Entry> entries, uint32_t num_ordered, uint32_t low, uint32_t high);
+  // key·tail; as an entry of members no two of its keys are equal. `is_scarce`: some prefix has finitely many keys.
+  ExprId MakeKeyed(ExprId key, ExprId tail, bool is_scarce);
   ExprId MakeTable(std::shared_ptr<const Table> table);
   ExprId CopyFrom(const ExprSet& other, ExprId root);
 
@@ -92,8 +98,12 @@ class ExprSet {
   uint32_t Classes(ExprId e);                 // the byte classes of e: an id of partitions()
   const Partitions& partitions() const { return partitions_; }
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
+  ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc
+  ExprId ForgetKeys(ExprId e);                // the state with all keys so far forgotten
+  std::vector<std::string> UsedRests(const Node& key) const;  // what would make a key one that has come
   bool IsAlive(ExprId e);                     // emptiness.cc
   uint64_t num_unproven() const { return num_unproven_; }
+  uint32_t max_search_states() const { return max_search_states_; }
   uint32_t MinLength(ExprId e);               // bytes of the shortest text; kInfinite where there is none or fuel ended
   void Seal();                                // rules.cc: settle rules; refuses left recursion by name
   void SealFor(ExprId e) { if (!sealed_ && nodes_[e].has_rule) Seal(); }  // what has no rule need not wait for any
@@ -109,25 +119,48 @@ class ExprSet {
 
  private:
   struct State {
-    uint32_t row = 0;        // 0: not allocated; rows_[0] sends the hot loop to StepSlow
-    uint32_t partition = 0;  // 0: not computed
+    uint32_t row = 0;        // 0: not allocated, or in exact_; rows_[0] sends the hot loop to StepSlow
+    uint32_t partition = 0;  // 0: not computed, or in exact_
   };
   struct Rule {
     std::string name = {};
     ExprId node = kNoMatch, body = kNoMatch;
     bool defined = false;
   };
+  // Members: members.cc.
   struct MemberList {
     ExprId separator;
-    std::vector<Entry> entries;
-    std::vector<bool> optional_from;    // optional_from[i]: entries i.. may all be absent
-    std::vector<bool> productive_from;  // productive_from[i]: every required entry from i on is productive
-    bool needs_search = false, has_rule = false;
+    std::vector<Entry> entries;  // the first num_ordered in this order, then the others in any order
+    uint32_t num_ordered, low, high;
+    std::vector<uint32_t> missing_from, capacity_from;  // over entries i..: least and greatest number of members
+    std::vector<bool> productive_from;                  // over entries i..: is every required one productive?
+    bool is_keyed = false, needs_search = false, has_rule = false;
+    Hash128 hash;
+  };
+  struct MemberState {
+    uint32_t position = 0, count = 0;  // the ordered entry that may come next, and how often it has come
+    uint32_t total = 0;                // members so far, as far as that matters
+    uint32_t used = 0;                 // the keys that must not come again
+    bool started = false;
+    std::vector<uint32_t> counts;      // of the entries in any order; empty: none has come
+  };
+  struct Tally {
+    uint32_t missing, capacity;
+  };
+  struct Text {  // a key so far: its parent and one byte
+    uint32_t parent, length;
+    uint32_t num_used;  // keys that begin with it and have come somewhere
+    uint8_t byte;
+    Hash128 hash;
+  };
+  struct Used {  // keys that have come: a list
+    uint32_t parent, text, size;
     Hash128 hash;
   };
 
   static constexpr uint32_t kUnknown = 0xFFFFFFFF, kUnchecked = 0x80000000;
   static constexpr ExprId kPending = 0xFFFFFFFE;
+  static constexpr uint32_t kForgotten = 1, kVague = 2;  // lists of used keys: members.cc
   static constexpr int kMaxDepth = 150;
   static constexpr uint32_t kMaxCount = 1u << 30;
 
@@ -135,9 +168,23 @@ class ExprSet {
   ExprId Find(const Hash128& hash, size_t* bucket) const;
   void GrowBuckets();
   void SetFlags(Node* node) const;
+  bool BeginsWithOneByte(ExprId e) const;
+  ExprId MakeMembersAt(uint32_t list, MemberState state);
+  Tally TallyOf(const MemberList& list, const MemberState& state) const;
   bool MembersNullable(const Node& n) const;
   bool MembersProductive(const Node& n) const;
-  ExprId MakeMembersAt(uint32_t list, uint32_t position, uint32_t count, uint32_t started);
+  std::vector<std::pair<uint32_t, uint32_t>> MissingEntries(const Node& n) const;  // entry, how often
+  uint32_t MembersMinLength(const Node& n, int depth, ExprId* blocked);
+  std::vector<std::pair<uint32_t, MemberState>> NextMembers(const MemberList& list, const MemberState& state) const;
+  ExprId BindKeys(ExprId item, ExprId next, uint32_t used);
+  ExprId ForgetKeysAt(ExprId e);
+  ExprId MakeKey(ExprId rest, uint32_t text, ExprId tail, ExprId next);
+  uint32_t AddByte(uint32_t text, uint8_t byte);
+  uint32_t AddUsed(uint32_t used, uint32_t text);
+  bool IsUsed(uint32_t used, uint32_t text) const;
+  std::string TextOf(uint32_t text) const;
+  ExprId ExcludeUsed(ExprId key, uint32_t used);
+  ExprId SpellingsOf(uint32_t last_used, uint32_t count);
   ExprId MakeTableAt(uint32_t table, uint32_t state);
   ExprId ExpandMembers(ExprId e);
   ExprId InternSet(Kind kind, const std::vector<ExprId>& children);
@@ -151,6 +198,7 @@ class ExprSet {
   void SealMemberList(MemberList* list) const;
 
   // The …At functions recurse to kMaxDepth; there they name the place in *blocked and return a pending value.
+  uint32_t KnownClasses(ExprId e) const;
   uint32_t ClassesAt(ExprId e, int depth, ExprId* blocked);
   ExprId DeriveAt(ExprId e, uint8_t byte, int depth, uint64_t* blocked);
   ExprId ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* blocked);
@@ -161,6 +209,7 @@ class ExprSet {
   uint32_t SearchMinLength(ExprId e);
   ExprId StepSlow(ExprId state, uint8_t byte);
   uint32_t& Slot(ExprId e, uint8_t byte) {
+    if (!states_[e].row) return exact_moves_.try_emplace(static_cast<uint64_t>(e) << 8 | byte, kUnknown).first->second;
     return rows_[states_[e].row + partitions_.map(states_[e].partition)[byte]];
   }
   void Burn();
@@ -180,14 +229,23 @@ class ExprSet {
   std::unordered_map<std::string, uint32_t> label_ids_;
   std::vector<Rule> rules_;
   std::vector<MemberList> lists_;
+  std::vector<MemberState> member_states_;
+  std::vector<Text> texts_;
+  std::vector<Used> used_;
+  std::unordered_map<uint64_t, uint32_t> text_ids_, used_ids_;
+  std::unordered_map<uint64_t, ExprId> spellings_;  // (last used, count): those keys, however they are spelt
   std::vector<std::shared_ptr<const Table>> tables_;
   std::unordered_map<Hash128, uint32_t, Hash128Hasher> table_ids_, list_ids_;
   std::unordered_map<Hash128, ExprId, Hash128Hasher> or_memo_;
   Partitions partitions_;
   std::vector<uint32_t> rows_;
+  // States where a key begins or goes on remember each byte, so bytes of one class lead to different states: no rows.
+  std::unordered_map<ExprId, uint32_t> exact_;  // their byte classes, which tell as much about what lives
+  std::unordered_map<uint64_t, uint32_t> exact_moves_;
   std::unordered_map<ExprId, uint32_t> min_lengths_;
   std::vector<uint32_t> rule_min_lengths_;
   std::unordered_map<ExprId, ExprId> expanded_;  // Members, one layer opened
+  std::unordered_map<ExprId, ExprId> forgotten_; // states with all keys so far forgotten
   bool sealed_ = true;
   uint64_t fuel_ = 1u << 22, max_steps_ = 1u << 22, max_memory_ = 1ull << 30, num_unproven_ = 0;
   uint32_t max_search_states_ = 20000;

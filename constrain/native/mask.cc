@@ -32,9 +32,11 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   found_.clear();
   parts_.clear();
   todo_.clear();
+  doubts_.clear();
+  doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (!WalkWithin(state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || !WalkWithin(state, kPlainNodes)) {
     visited_.clear();
     todo_.push_back(state);
     while (!todo_.empty()) {
@@ -79,17 +81,29 @@ bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visi
   return true;
 }
 
+// A token whose way leads through a vague state is in doubt; so is everything below such a node.
+void MaskBuilder::Visit(uint32_t index, const TrieNode& n, ExprId state) {
+  if (index >= doubt_end_ && set_->node(state).is_vague) doubt_end_ = n.next;
+  AddToken(n.token);
+  if (index < doubt_end_)
+    for (int32_t t = n.token; t >= 0; t = trie_->same_as(static_cast<uint32_t>(t))) doubts_.push_back(static_cast<uint32_t>(t));
+}
+
 // The plain walk; false (and nothing found) where it met more than `max_nodes`.
 bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
-  const size_t before = found_.size();
-  const bool done = WalkLive(0, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
-  if (!done) found_.resize(before);
+  const size_t before = found_.size(), doubts_before = doubts_.size();
+  doubt_end_ = 0;
+  const bool done = WalkLive(0, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
+  if (!done) found_.resize(before), doubts_.resize(doubts_before);
   return done;
 }
 
-// Walks the subtree below `root`, where the state is `state`.
-void MaskBuilder::Walk(uint32_t root, ExprId state) {
-  WalkLive(root, state, kNoBound, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
+// A node where the state is `state`, and its subtree.
+void MaskBuilder::WalkFrom(uint32_t node, ExprId state) {
+  doubt_end_ = 0;
+  Visit(node, trie_->nodes()[node], state);
+  if (trie_->nodes()[node].next > node + 1)
+    WalkLive(node, state, kNoBound, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
 }
 
 // For vocabularies that lack bytes: a token is allowed only where tokens can spell a rest.
@@ -116,11 +130,12 @@ void MaskBuilder::Add(ExprId e) {
     todo_.push_back(set_->Unfold(head, tail));
     return;
   }
+  if (h.kind == Kind::kKey) return AddKey(h, tail);
   const bool is_regular = !h.has_rule;
   auto shared = is_regular ? Shared(head, /*only_known=*/true) : nullptr;
   if (!shared) {
     if (WalkWithin(e, kPlainNodes)) return;
-    if (!is_regular) return Walk(0, e);
+    if (!is_regular) return static_cast<void>(WalkWithin(e, kNoBound));
     shared = Shared(head, /*only_known=*/false);
   }
   Compose(head, tail, *shared);
@@ -132,14 +147,46 @@ void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
   for (size_t i = 0; i < shared.edge_bytes.size(); ++i) {
     const ExprId t = set_->Step(tail, shared.edge_bytes[i]);
     if (t == kNoMatch) continue;
-    for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) {
-      const uint32_t node = shared.edge_nodes[k];
-      const TrieNode& n = trie_->nodes()[node];
-      AddToken(n.token);
-      if (n.next > node + 1) Walk(node, t);
-    }
+    for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) WalkFrom(shared.edge_nodes[k], t);
   }
   if (set_->node(head).nullable) todo_.push_back(tail);
+}
+
+bool MaskBuilder::KeyMatters(ExprId e) const {
+  const Node& n = set_->node(e);
+  if (!n.in_key) return false;
+  if (n.kind == Kind::kConcat) return KeyMatters(n.a) || KeyMatters(n.b);
+  if (n.kind == Kind::kOr) return std::any_of(set_->children(e), set_->children(e) + n.b, [this](ExprId x) { return KeyMatters(x); });
+  if (n.kind != Kind::kKey) return true;
+  const auto rests = set_->UsedRests(n);
+  return std::any_of(rests.begin(), rests.end(), [this](const std::string& rest) { return trie_->Find(rest) != 0; });
+}
+
+// What survives inside the key is shared like any lexeme's, but for tokens that would make it one that has come before.
+// What follows depends on how the key ended only where a token reaches the end of the next one: those stay in doubt.
+void MaskBuilder::AddKey(const Node& key, ExprId tail) {
+  auto shared = Shared(key.a, /*only_known=*/false);
+  std::vector<uint32_t> dead;  // nodes where the key would be one that has come
+  for (const std::string& rest : set_->UsedRests(key))
+    if (const uint32_t node = trie_->Find(rest)) dead.push_back(node);
+  if (!dead.empty()) {
+    auto copy = std::make_shared<SharedMask>(*shared);
+    for (uint32_t node : dead)
+      for (uint32_t i = node; i < trie_->nodes()[node].next; ++i) SetBits(&copy->words, trie_->nodes()[i].token, false);
+    shared = std::move(copy);
+  }
+  parts_.push_back(shared);
+  const ExprId behind = set_->MakeConcat(key.c, set_->MakeConcat(set_->ForgetKeys(key.d), tail));
+  auto is_dead = [&](uint32_t node) {
+    return std::any_of(dead.begin(), dead.end(), [&](uint32_t d) { return d <= node && node < trie_->nodes()[d].next; });
+  };
+  for (size_t i = 0; i < shared->edge_bytes.size(); ++i) {
+    const ExprId t = set_->Step(behind, shared->edge_bytes[i]);
+    if (t == kNoMatch) continue;
+    for (uint32_t k = shared->edge_first[i]; k < shared->edge_first[i + 1]; ++k)
+      if (!is_dead(shared->edge_nodes[k])) WalkFrom(shared->edge_nodes[k], t);
+  }
+  if (set_->node(key.a).nullable) todo_.push_back(set_->MakeConcat(set_->FinishKey(key.b, key.c, key.d), tail));
 }
 
 std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known) {

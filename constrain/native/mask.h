@@ -59,6 +59,10 @@ class MaskBuilder {
   // `closure`: kAnything where single bytes are tokens; else the language of all token sequences, and a token counts
   // as allowed only where the rest can be spelled too.
   void Build(ExprId state, ExprId closure, MaskParts* out);
+  // May a token end a key that goes on in the state as one that has come before?
+  bool KeyMatters(ExprId state) const;
+  // Tokens of the last mask that reach beyond the end of a key that may have come before: each has to be stepped.
+  const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
   static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kNoBound = ~size_t{0};
@@ -66,10 +70,12 @@ class MaskBuilder {
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
   bool WalkWithin(ExprId state, size_t max_nodes);
-  void Walk(uint32_t root, ExprId state);
+  void WalkFrom(uint32_t node, ExprId state);
+  void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
   void Add(ExprId e);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
+  void AddKey(const Node& key, ExprId tail);
   std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known);
   std::shared_ptr<const SharedMask> ComputeShared(ExprId head);
   void WalkShared(ExprId head, SharedMask* out);
@@ -88,6 +94,8 @@ class MaskBuilder {
   std::vector<uint32_t> found_;             // tokens of the mask under construction
   std::vector<std::shared_ptr<const SharedMask>> parts_;
   std::vector<ExprId> todo_;
+  std::vector<uint32_t> doubts_;
+  uint32_t doubt_end_ = 0;  // the subtree in doubt ends here
   std::unordered_set<ExprId> visited_;
   std::unordered_map<ExprId, std::shared_ptr<const SharedMask>> shared_of_;
 };

@@ -110,12 +110,18 @@ std::string ExprSet::ToString(ExprId root, size_t max_length) {
         const MemberList& list = lists_[n.a];
         out += "members(";
         stack.push_back({0, ")"});
-        for (size_t j = list.entries.size(); j-- > n.b;) {
+        const uint32_t first = member_states_[n.b].position;
+        for (size_t j = list.entries.size(); j-- > first;) {
           stack.push_back({list.entries[j].item, ""});
-          if (j > n.b) stack.push_back({0, " , "});
+          if (j > first) stack.push_back({0, j == list.num_ordered ? " ; in any order: " : " , "});
         }
         break;
       }
+      case Kind::kKey:
+        if (n.d != kNoMatch) stack.push_back({n.d, ""});
+        stack.push_back({n.c, ""});
+        stack.push_back({n.a, ""});
+        break;
       case Kind::kTable: out += "table(" + std::to_string(n.a) + ":" + std::to_string(n.b) + ")"; break;
     }
   }

@@ -69,14 +69,17 @@ void ExprSet::HeadEdges(ExprId e, std::vector<ExprId>* out) const {
     case Kind::kRule: out->push_back(rules_[n.a].body); break;
     case Kind::kMembers: {
       const MemberList& list = lists_[n.a];
-      if (n.d) out->push_back(list.separator);
-      if (!n.d || nodes_[list.separator].nullable)
-        for (uint32_t j = n.b; j < list.entries.size(); ++j) {
-          out->push_back(list.entries[j].item);
-          if (list.entries[j].min > 0) break;
-        }
+      const MemberState& state = member_states_[n.b];
+      if (state.started) out->push_back(list.separator);
+      if (!state.started || nodes_[list.separator].nullable)
+        for (const Entry& entry : list.entries) out->push_back(entry.item);
       break;
     }
+    case Kind::kKey:
+      out->push_back(n.a);
+      if (nodes_[n.a].nullable) out->push_back(n.c);
+      if (nodes_[n.a].nullable && nodes_[n.c].nullable) out->push_back(n.d);
+      break;
     default: break;
   }
 }

@@ -14,7 +14,7 @@ namespace constrain {
 
 namespace {
 
-enum Tag : uint64_t { kTagByteSet = 1, kTagConcat, kTagOr, kTagAnd, kTagNot, kTagRepeat, kTagRule, kTagLexeme, kTagBody, kTagMembers, kTagList, kTagTable };
+enum Tag : uint64_t { kTagByteSet = 1, kTagConcat, kTagOr, kTagAnd, kTagNot, kTagRepeat, kTagRule, kTagLexeme, kTagBody, kTagTable = 12 };
 
 Node MakeNode(Kind kind, uint32_t a, uint32_t b = 0, uint32_t c = 0, uint32_t d = 0) {
   Node n{kind};
@@ -374,35 +374,6 @@ void ExprSet::DefineRule(ExprId e, ExprId body) {
   rule.body = MakeBody(body, rule.name);
   rule.defined = true;
   sealed_ = false;
-}
-
-ExprId ExprSet::MakeMembers(ExprId separator, std::vector<Entry> entries) {
-  MemberList list;
-  list.separator = separator;
-  Hasher h(kTagList);
-  h.Add(hashes_[separator]);
-  for (const Entry& entry : entries) {
-    if (entry.min > entry.max) return kNoMatch;
-    if (entry.item == kNoMatch && entry.min > 0) return kNoMatch;
-    if (entry.item == kNoMatch || entry.max == 0) continue;
-    if (nodes_[entry.item].nullable && !nodes_[entry.item].has_rule)
-      throw ExpressionError("an entry of members matches the empty string");
-    list.entries.push_back(entry);
-    h.Add(hashes_[entry.item]).Add(static_cast<uint64_t>(entry.min) << 32 | entry.max);
-  }
-  list.hash = h.Finish();
-  auto [it, fresh] = list_ids_.try_emplace(list.hash, static_cast<uint32_t>(lists_.size()));
-  if (fresh) SealMemberList(&list), lists_.push_back(std::move(list));
-  return MakeMembersAt(it->second, 0, 0, 0);
-}
-
-ExprId ExprSet::MakeMembersAt(uint32_t list, uint32_t position, uint32_t count, uint32_t started) {
-  const auto& entries = lists_[list].entries;
-  if (position < entries.size() && entries[position].max == kInfinite) count = std::min(count, entries[position].min);
-  while (position < entries.size() && count >= entries[position].max) ++position, count = 0;
-  if (position == entries.size()) return kEmptyString;
-  const Hash128 hash = Hasher(kTagMembers).Add(lists_[list].hash).Add(static_cast<uint64_t>(position) << 32 | count).Add(started).Finish();
-  return Intern(MakeNode(Kind::kMembers, list, position, count, started), hash);
 }
 
 ExprId ExprSet::MakeTable(std::shared_ptr<const Table> table) {

@@ -85,4 +85,16 @@ std::vector<uint32_t> TokenTrie::LongestMatches(std::string_view text) const {
   return ids;
 }
 
+uint32_t TokenTrie::Find(std::string_view path) const {
+  uint32_t node = 0;
+  for (char b : path) {
+    const uint32_t end = nodes_[node].next;
+    uint32_t child = node + 1;
+    while (child < end && nodes_[child].byte != static_cast<uint8_t>(b)) child = nodes_[child].next;
+    if (child >= end) return 0;
+    node = child;
+  }
+  return node;
+}
+
 }  // namespace constrain

@@ -40,6 +40,14 @@ class TokenTrie {
   std::string_view bytes(uint32_t token) const {
     return std::string_view(pool_).substr(offsets_[token], offsets_[token + 1] - offsets_[token]);
   }
+  // The node with this path below the root; 0 where no token has it.
+  uint32_t Find(std::string_view path) const;
+  // The bytes from the root to a node: a token below it has them.
+  std::string_view path(uint32_t node) const {
+    const uint16_t depth = nodes_[node].depth;
+    while (nodes_[node].token < 0) ++node;
+    return bytes(static_cast<uint32_t>(nodes_[node].token)).substr(0, depth);
+  }
   int32_t same_as(uint32_t token) const { return same_as_[token]; }  // the next token with equal bytes, or -1
   bool spells_every_byte() const { return spells_every_byte_; }
   SharedMaskStore& shared_masks() const { return *shared_masks_; }

@@ -8,6 +8,7 @@ languages. `reading`: data, drafts and references; `keywords`: keywords to shape
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ConstrainError, LimitExceeded
@@ -23,19 +24,23 @@ __all__ = ["SchemaReport", "json_schema"]
 def json_schema(
     schema: Any,
     *,
-    property_order: str = "schema",
+    property_order: str | Sequence[str] = "schema",
     whitespace: str | int = "flexible",
     formats: str = "assert",
     escapes: str = "canonical",
     remotes: dict[str, Any] | None = None,
     lenient: bool = False,
+    strict_formats: bool = False,
 ) -> Expr:
     """The JSON texts whose value satisfies a schema.
 
     `schema`: a dict or bool, JSON text, a pydantic model, or (with pydantic installed) any type it can describe.
-    `whitespace`: "flexible" (each run at most 16 bytes), "compact", "spaced" (`", "` and `": "`), or a number of spaces
-    to indent by. `formats`: "assert" or "annotate". `escapes`: "canonical" (one spelling for each string) or "any".
-    `remotes`: schemas by URI for `$ref`; nothing is ever fetched. `lenient` turns refusals into warnings.
+    `property_order`: "schema" (declared properties in their order, then the others), "any", or a list of names that come
+    first. No key ever comes twice. `whitespace`: "flexible" (each run at most 16 bytes), "compact", "spaced" (`", "` and
+    `": "`), or a number of spaces to indent by. `formats`: "assert" or "annotate"; `strict_formats` refuses unknown ones.
+    `escapes`: "canonical" (one spelling for each string) or "any"; where strings must differ from each other (names that
+    are not declared, items under `uniqueItems`) they keep to the canonical one. `remotes`: schemas by URI for `$ref`;
+    nothing is ever fetched. `lenient` turns refusals into warnings.
     Raises `SchemaError` (malformed), `UnsupportedError` (refused, by name and pointer), `UnsatisfiableError`.
 
     >>> import constrain
@@ -43,7 +48,8 @@ def json_schema(
     >>> point.matches("[1, -2]"), point.matches("[1.5, 2]")
     (True, False)
     """
-    options = Options(property_order, whitespace, formats, escapes, lenient)
+    order = property_order if isinstance(property_order, str) else _names(property_order)
+    options = Options(order, whitespace, formats, escapes, lenient, strict_formats)
     _check(options)
     source = read_schema(schema)
     session = Session(options)
@@ -56,9 +62,14 @@ def json_schema(
     return Expr(session.set, root)
 
 
+def _names(order: Any) -> tuple[str, ...]:
+    if not isinstance(order, (list, tuple)) or not all(isinstance(name, str) for name in order):
+        raise ConstrainError(f"json schema: property_order is {order!r}; it must be 'schema', 'any' or a list of names")
+    return tuple(order)
+
+
 def _check(options: Options) -> None:
     choices = (
-        ("property_order", options.property_order, ("schema",)),
         ("formats", options.formats, ("assert", "annotate")),
         ("escapes", options.escapes, ("canonical", "any")),
     )
@@ -66,6 +77,8 @@ def _check(options: Options) -> None:
         if value not in allowed:
             wanted = " or ".join(map(repr, allowed))
             raise ConstrainError(f"json schema: {name} is {value!r}; it must be {wanted}")
+    if isinstance(options.property_order, str) and options.property_order not in ("schema", "any"):
+        _names(options.property_order)
     space = options.whitespace
     is_indent = isinstance(space, int) and not isinstance(space, bool) and 0 <= space <= 16
     if not is_indent and space not in ("flexible", "compact", "spaced"):

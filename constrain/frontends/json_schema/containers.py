@@ -56,10 +56,12 @@ class ObjectWriter:
         """The lexeme of any key in a language (None: any string) that is none of the names; NO_MATCH where none is."""
         s, text = self.session.set, self.writer.text
         quote = text.quote
-        if not names:
-            return text.string if language is None else s.lexeme(s.concat([quote, language, quote]))
-        listed = s.complement(self.session.alphabet.texts(names))
-        body = s.intersection([self.session.alphabet.any_text if language is None else language, listed])
+        if not names and language is None:
+            return text.other_string
+        parts = [text.one_spelling] if language is None or self.session.options.escapes == "any" else []
+        parts += [language] if language is not None else []
+        parts += [s.complement(self.session.alphabet.texts(names))] if names else []
+        body = s.intersection(parts)
         if language is not None and s.is_empty(body):
             return 0
         return s.lexeme(s.concat([quote, body, quote]))
@@ -67,6 +69,10 @@ class ObjectWriter:
     def entry(self, key: int, value: int) -> int:
         """`"key": value` and the white space after it."""
         return self.session.set.concat([key, self.writer.after_key(value, self.depth)]) if key and value else 0
+
+    def open_entry(self, key: int, value: int, is_scarce: bool) -> int:
+        """The same for a key that is not known beforehand: no two such keys of one object are equal."""
+        return int(self.session.set.keyed(key, self.writer.after_key(value, self.depth), is_scarce)) if key and value else 0
 
     # Whole objects.
 
@@ -105,7 +111,7 @@ class ObjectWriter:
             self.session.refuse(f"more than {MAX_WITNESSES} negations about unnamed properties of one object", self.where)
             witnesses = []
         entries: list[Entry] = []
-        order = [*shape.names, *sorted(shape.required.difference(shape.names))]
+        order = self.ordered([*shape.names, *sorted(shape.required.difference(shape.names))])
         for name in order:
             item = shape.names.get(name)
             if item is None:
@@ -121,12 +127,20 @@ class ObjectWriter:
         rest = self._classes(shape, order, ())
         around: list[Entry] = [(rest, 0, -1)] if rest else []
         parts = []
-        for groups in _ordered_partitions(witnesses):
+        for groups in _partitions(witnesses):
             found = [self._classes(shape, order, group) for group in groups]
             if all(found):
-                tail = [e for f in found for e in ((f, 1, 1), *around)]
-                parts.append(self.entries([*entries, *around, *tail], shape.low, shape.high))
+                parts.append(self.entries([*entries, *around, *((f, 1, 1) for f in found)], len(entries), shape.low, shape.high))
         return self.session.set.union(parts) or self.session.never(f"no further property may be there as a negation at {self.where} asks")
+
+    def ordered(self, names: list[str]) -> list[str]:
+        """Names in the order that `property_order` asks for; those that it does not list keep theirs, behind."""
+        order = self.session.options.property_order
+        if isinstance(order, str):
+            return names
+        known = set(names)
+        listed = [n for n in dict.fromkeys(order) if n in known]
+        return listed + [n for n in names if n not in set(listed)]
 
     def _classes(self, shape: ObjectShape, names: list[str], witnesses: tuple[Witness, ...]) -> int:
         """One member whose key is none of the names, by the classes; also satisfying some witnesses."""
@@ -143,79 +157,34 @@ class ObjectWriter:
             key = self.other_key(names, language)
             value = self.writer.conjunction(item, self.where, self.depth + 1) if key else 0
             if value:
-                parts.append(self.entry(key, value))
+                parts.append(self.open_entry(key, value, language is not None))
         return int(s.union(parts)) if parts else 0
 
-    def entries(self, entries: list[Entry], low: int, high: int) -> int:
-        """An object with these entries in this order, and between `low` and `high` of them in all (-1: no bound)."""
+    def entries(self, entries: list[Entry], num_names: int, low: int, high: int) -> int:
+        """An object with these entries, of which the first are names, and between `low` and `high` of them in all."""
         s, layout = self.session.set, self.layout
         least = sum(e[1] for e in entries)
         most = -1 if any(e[2] < 0 for e in entries) else sum(e[2] for e in entries)
-        if high >= 0 and (most < 0 or most > high):
-            most = high
-        elif high > most >= 0 or high < 0:
-            high = -1
-        if 0 <= most < max(low, least):
-            if most < low:
-                return self.session.never(f"'minProperties' {low} at {self.where} is above the {most} properties that are allowed")
+        if 0 <= most < low:
+            return self.session.never(f"'minProperties' {low} at {self.where} is above the {most} properties that are allowed")
+        if 0 <= high < least:
             return self.session.never(f"'maxProperties' {high} at {self.where} is below the {least} properties that are required")
-        if low <= least and (high < 0 or high == most and not any(e[2] < 0 for e in entries) and most == sum(e[2] for e in entries)):
-            low = 0
-            high = -1
-        plain_empty = layout.empty_object is None or least > 0
-        if not low and high < 0 and plain_empty:
-            inner = s.members(layout.comma, entries)
-            return self.body(s.concat([layout.open_object, inner, layout.close_object]))
-        parts: list[int] = []
-        if not plain_empty and not low:
-            assert layout.empty_object is not None
-            parts.append(layout.empty_object)
+        num_ordered = 0 if self.session.options.property_order == "any" else num_names
+        low = 0 if low <= least else low
+        high = -1 if 0 <= most <= high else high
+        parts = [layout.empty_object] if layout.empty_object is not None and not least and not low else []
+        if parts:
             low = 1
-        if high != 0:
-            inner = self.counted(entries, low, high)
-            parts.append(s.concat([layout.open_object, inner, layout.close_object]))
-        elif plain_empty:
-            parts.append(s.concat([layout.open_object, layout.close_object]))
-        return self.body(s.union(parts))
-
-    def body(self, inner: int) -> int:
-        return self.writer.body(inner, self.where)
-
-    def counted(self, entries: list[Entry], low: int, high: int) -> int:
-        """Separated entries, between `low` and `high` in all. A state is a place in the list and a count up to `cap`."""
-        s, comma = self.session.set, self.layout.comma
-        cap = max(1, high if high >= 0 else low)
-        if cap * (len(entries) + 1) > MAX_STATES:
-            self.session.refuse(f"'minProperties' or 'maxProperties' of {cap}", self.where)
-            return int(s.members(comma, entries))
-        after = [1 if k >= low else 0 for k in range(cap + 1)]
-        for expression, least, most in reversed(entries):
-            more = s.concat([comma, expression])
-            here = [0] * (cap + 1)
-            for k in range(cap, -1, -1):
-                one = expression if k == 0 else more
-                if most < 0:
-                    if k == cap:
-                        here[k] = after[k] if high >= 0 else s.concat([s.repeat(more, 0, -1), after[k]])
-                    else:
-                        here[k] = s.union([s.concat([one, here[k + 1]]), after[k]])
-                    continue
-                reached = 0 if k == cap and high >= 0 else after[min(k + 1, cap)]
-                taken = s.concat([one, reached])
-                here[k] = taken if least else s.union([taken, after[k]])
-            after = here
-        return int(after[0])
+        inner = s.members(layout.comma, entries, num_ordered, low, high)
+        parts.append(s.concat([layout.open_object, inner, layout.close_object]))
+        return self.writer.body(s.union(parts), self.where)
 
 
-def _ordered_partitions(witnesses: list[Witness]) -> list[list[tuple[Witness, ...]]]:
-    """Every order in which some witnesses may turn up, several in one member or each in its own."""
+def _partitions(witnesses: list[Witness]) -> list[list[tuple[Witness, ...]]]:
+    """Every way to share out some witnesses to members, several to one member or each to its own."""
     ways: list[list[tuple[Witness, ...]]] = [[]]
     for w in witnesses:
-        grown = []
-        for way in ways:
-            grown += [[*way[:i], (*way[i], w), *way[i + 1 :]] for i in range(len(way))]
-            grown += [[*way[:i], (w,), *way[i:]] for i in range(len(way) + 1)]
-        ways = grown
+        ways = [[*way[:i], (*way[i], w), *way[i + 1 :]] for way in ways for i in range(len(way))] + [[*way, (w,)] for way in ways]
     return ways
 
 

@@ -21,11 +21,12 @@ __all__ = ["Options", "Session"]
 class Options(NamedTuple):
     """The keywords of `constrain.json_schema`."""
 
-    property_order: str = "schema"
+    property_order: str | tuple[str, ...] = "schema"
     whitespace: str | int = "flexible"
     formats: str = "assert"
     escapes: str = "canonical"
     lenient: bool = False
+    strict_formats: bool = False
 
 
 class Session:

@@ -314,7 +314,9 @@ class Writer:
         entries: list[Entry] = []
         self.nesting += 1
         inner = depth + 1
-        for name, sub in properties.items():
+        ordered = properties if session.options.property_order in ("schema", "any") else out.ordered(list(properties))
+        for name in ordered:
+            sub = properties[name]
             value = self.schema(sub, scope, f"{where}/properties/{escape(name)}", inner)
             if value:
                 entries.append((s.concat([out.key(name), self.after_key(value, depth)]), 1 if name in required else 0, 1))
@@ -330,10 +332,11 @@ class Writer:
                     return session.never(f"'required' at {where} asks for the property {name!r}, which 'additionalProperties' forbids")
                 names.append(name)
                 entries.append((out.entry(out.key(name), rest), 1, 1))
+        num_names = len(entries)
         if rest:
-            entries.append((out.entry(out.other_key(names, None), rest), 0, -1))
+            entries.append((out.open_entry(out.other_key(names, None), rest, False), 0, -1))
         self.nesting -= 1
-        return out.entries(entries, 0, -1)
+        return out.entries(entries, num_names, 0, -1)
 
     def _additional(self, schema: dict[str, Any], scope: Scope, where: str, depth: int) -> int:
         """The value of a property that is not declared; NO_MATCH where none may be there."""
