@@ -239,8 +239,9 @@ def _right_to_left() -> CodePoints:
 
 
 def _weighed(w: _Words, budget: int, weight: int) -> int:
-    """Texts of at most `budget`, where ASCII weighs one and all else `weight`."""
-    plain, heavy = w.char(_ASCII), w.char(~_ASCII)
+    """Texts of at most `budget`, where ASCII and separators weigh one and all else `weight`."""
+    light = _ASCII | _SEPARATORS
+    plain, heavy = w.char(light), w.char(~light)
     made = [1]
     for left in range(1, budget + 1):
         more = [w.seq(heavy, made[left - weight])] if left >= weight else []
@@ -248,22 +249,28 @@ def _weighed(w: _Words, budget: int, weight: int) -> int:
     return made[budget]
 
 
+# Labels of at most 63 octets in Punycode: weight of a character beyond ASCII, greatest weight of a label, and the windows
+# that the code points beyond ASCII must share. Anywhere; in ideographs and kana, or Hangul; in 256 small scripts' places.
+_EVERYWHERE = ((0x80, 0x3FFFF),)
+_IDEOGRAPHS = ((0x3041, 0x9FFF), (0xAC00, 0xD7A3))
+_SMALL_SCRIPTS = tuple((start, start + 255) for start in range(0x80, 0x3080, 128))
+LABEL_WEIGHTS = ((6, 54, _EVERYWHERE), (5, 55, _IDEOGRAPHS), (3, 50, _SMALL_SCRIPTS))
+
+
 def _label_weights(w: _Words) -> int:
-    """Labels whose Punycode form has at most 63 octets, as far as weights show it.
+    """Labels whose Punycode form has at most 63 octets, as far as weights show it: a bound, for the form is not regular.
 
-    The form is `xn--`, the b ASCII characters, a hyphen if there are any, and m numbers (RFC 3492). Whatever the bias, a
-    number below 36 has at most 3 digits, one below 1,261 three, below 28,886 four, below 288,886 five, below 2,888,886
-    six, below 28,888,886 seven. The numbers of a label of L characters whose code points span W sum to T ≤ (W + 1)·L after
-    the first one, and the first is below (c - 127)·(b + 1) for its code point c.
-
-    - Anywhere, weight 6: with b + 6m ≤ 54 the form has at most 63 octets. T < 210,300·L, so with m ≥ 2 at most L·0.73 of the
-      numbers after the first have six digits and none has eight; see the sum in tests/test_json_schema_formats.py.
-    - Within 256 code points below U+3100, weight 3: at most 257·L/1,261 of the numbers have a fourth digit.
+    The form is `xn--`, the b characters of ASCII, a hyphen if there are any, and m numbers (RFC 3492). Whatever the bias, a
+    number below 1 has one digit, one below 36 at most two, and so on: 1,261, 28,886, 288,886, 2,888,886, 28,888,886. The
+    first number is below (c - 127)·(b + 1) for the first code point c. The others count the places passed over, at most
+    b + m of them for each code point of the window, and so they sum to at most (width + 1)·(b + m). The test reckons the
+    most digits that such sums allow, for all b and m of each row of `LABEL_WEIGHTS`.
     """
-    near = [CodePoints([(start, start + 255)]) for start in range(0x80, 0x3080, 128)]
-    near = [points for points in near if points & _letters()]
-    one_window = w.alt(*(w.star(_ASCII | points) for points in near))
-    return w.alt(_weighed(w, 54, 6), w.both(_weighed(w, 44, 3), one_window))
+    rows = []
+    for weight, budget, windows in LABEL_WEIGHTS:
+        inside = [w.star(_ASCII | CodePoints([window])) for window in windows if CodePoints([window]) & _letters()]
+        rows.append(w.both(_weighed(w, budget, weight), w.alt(*inside)))
+    return w.alt(*rows)
 
 
 def _u_label(w: _Words, normal: bool) -> int:
@@ -281,15 +288,22 @@ def _u_label(w: _Words, normal: bool) -> int:
 
 
 def _domain(w: _Words, plain_label: int, separators: CodePoints, normal: bool) -> int:
-    """Labels of either kind; where one is written from right to left, all keep the Bidi rule.
-
-    The whole has at most 253 octets: a character of ASCII weighs one, any other at most 6 and 9 more for its label.
-    """
+    """Labels of either kind; where one is written from right to left, all keep the Bidi rule."""
     label = w.alt(plain_label, _u_label(w, normal))
     plain = w.listed(w.both(label, w.star(~_right_to_left())), separators)
     bidi = w.listed(w.both(label, _bidi_rule(w)), separators)
-    short = w.both(w.alt(plain, bidi), _weighed(w, 253, 15))
-    return short
+    return w.both(w.alt(plain, bidi), _domain_weights(w))
+
+
+def _domain_weights(w: _Words) -> int:
+    """At most 253 octets in Punycode: a label needs 5 more than its ASCII, and its numbers have up to 6, 7, 7, … digits.
+
+    So a character beyond ASCII weighs at most 11. Or at most three labels have any, which makes 189 octets, and the domain
+    has at most 64 characters.
+    """
+    light, inside = w.star(_ASCII | _SEPARATORS), w.star(~_SEPARATORS)
+    three = w.seq(light, inside, light, inside, light, inside, light)
+    return w.alt(_weighed(w, 253, 11), w.both(three, int(w.set.repeat(w.char(~NONE), 0, 64))))
 
 
 def idn_domain(alphabet: Alphabet, plain_label: int) -> int:
