@@ -4,7 +4,7 @@ A format here is exact by its RFC, or narrower, and then listed in `NARROWED` wi
 asserted (no wrong text comes out), never denied. A name that is not here is an annotation. Most are regexes; `regex`,
 `idn-hostname` and `idn-email` have files of their own, read when first used. Sources: RFC 3339 and ISO 8601 (times, appendix A for durations),
 RFC 5321 (mailboxes), RFC 1123 (host names), RFC 4291 (IPv6), RFC 3986/3987 (URI, IRI), RFC 6570 (URI templates),
-RFC 6901 and its relative draft (JSON pointers), RFC 4122. Held by tests/test_json_schema_formats.py.
+RFC 6901 and draft-handrews-relative-json-pointer-01 (JSON pointers), RFC 4122. Held by tests/test_json_schema_formats.py.
 """
 
 from __future__ import annotations
@@ -44,15 +44,16 @@ def _duration() -> str:
     return f"P(?:(?:{day}|{month}|{year})(?:{time})?|{time}|[0-9]+W)"
 
 
-def _ipv6() -> str:
+def _ipv6(ipv4: str, least_zeros: int) -> str:
+    """RFC 4291, 2.2; `::` stands for at least `least_zeros` groups."""
     h = "[0-9A-Fa-f]{1,4}"
-    forms = [f"(?:{h}:){{7}}{h}", f"(?:{h}:){{6}}{_IPV4}"]
-    for before in range(8):
+    forms = [f"(?:{h}:){{7}}{h}", f"(?:{h}:){{6}}{ipv4}"]
+    for before in range(9 - least_zeros):
         head = (f"(?:{h}:){{{before - 1}}}{h}" if before > 1 else h) if before else ""
-        left = 7 - before
+        left = 8 - least_zeros - before
         tails = [f"(?:{h}(?::{h}){{0,{left - 1}}})?"] if left else [""]
         if left >= 2:
-            tails.append(f"(?:{h}:){{0,{left - 2}}}{_IPV4}")
+            tails.append(f"(?:{h}:){{0,{left - 2}}}{ipv4}")
         forms.append(f"{head}::(?:{'|'.join(tails)})")
     return f"(?:{'|'.join(forms)})"
 
@@ -89,12 +90,14 @@ def _template() -> str:
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
-_IPV6 = _ipv6()
+_IPV6 = _ipv6(_IPV4, 1)
 _LABEL = _host_label()
 _UCS = r"\u00a0-\ud7ff\uf900-\ufdcf\ufdf0-\uffef" + "".join(rf"\U000{p:x}0000-\U000{p:x}fffd" for p in range(1, 14)) + r"\U000e1000-\U000efffd"
 _PRIVATE = r"\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd"
 _DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
-_ADDRESS_LITERAL = rf"\[(?:{_IPV4}|IPv6:{_IPV6})\]"
+_SNUM = "(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]{1,2})"  # RFC 5321, 4.1.3: leading zeros, and `::` for two groups or more
+_SNUMS = rf"{_SNUM}(?:\.{_SNUM}){{3}}"
+_ADDRESS_LITERAL = rf"\[(?:{_SNUMS}|[Ii][Pp][Vv]6:{_ipv6(_SNUMS, 2)})\]"
 _POINTER = "(?:/(?:[^~/]|~[01])*)*"
 
 
@@ -131,6 +134,7 @@ NARROWED = {
     "hostname": "labels of IDNA, xn--…, are left out",
     "idn-hostname": "labels in Punycode, xn--…, are left out, and long labels: 63 octets of Punycode are held by a bound",
     "idn-email": "its domains are those of 'idn-hostname', but in any normalization form",
+    "relative-json-pointer": "the index manipulation of its later drafts, 0+1/a, is left out",
     "regex": "groups nest at most 8 deep, and at most one is named",
 }
 
@@ -194,6 +198,19 @@ def _leap_seconds(s: Any) -> int:
     return int(s.table(state, 0, [zones[""]], moves))
 
 
+def _spelt_leap_seconds(alphabet: JsonAlphabet, compiled: Callable[[str], int]) -> int:
+    """The same where a character has several spellings: the union over the local times."""
+    s, colon = alphabet.set, alphabet.text(":")
+    seconds, east, west = compiled(r":60(?:\.[0-9]+)?"), alphabet.text("+"), alphabet.text("-")
+    two = [alphabet.text(f"{number:02d}") for number in range(60)]
+    clock = [s.concat([two[minutes // 60], colon, two[minutes % 60]]) for minutes in range(1440)]
+    rows = []
+    for minutes, local in enumerate(clock):
+        zone = s.union([s.concat([east, clock[(minutes + 1) % 1440]]), s.concat([west, clock[1439 - minutes]])])
+        rows.append(s.concat([local, seconds, zone]))
+    return int(s.union(rows))
+
+
 def _build(s: Any, alphabet: JsonAlphabet, name: str) -> int:
     from ..regex import compile_regex
     from ..regex_syntax import parse
@@ -204,8 +221,8 @@ def _build(s: Any, alphabet: JsonAlphabet, name: str) -> int:
     if name in _ELSEWHERE:
         return _ELSEWHERE[name](alphabet, compiled)
     whole = compiled(FORMATS[name])
-    if name in ("time", "date-time") and alphabet.escapes == "canonical":
-        leap = _leap_seconds(s)
+    if name in ("time", "date-time"):
+        leap = _leap_seconds(s) if alphabet.escapes == "canonical" else _spelt_leap_seconds(alphabet, compiled)
         if name == "date-time":
             leap = s.concat([compiled(FORMATS["date"] + "[Tt]"), leap])
         whole = s.union([whole, leap])
