@@ -1,7 +1,7 @@
 """Floor 7: from a text and a schema to a validated object, in one call.
 
-The schema is the constraint of the answer, so what comes back parses and validates; a pydantic model gives an instance
-of itself. Held by tests/test_runner.py and tests/test_cli.py.
+The schema is the constraint of the answer, so what comes back parses and validates; a type gives an object of itself.
+Held by tests/test_runner.py and tests/test_cli.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConstrainError, LimitExceeded, SchemaError
+from .errors import ConstrainError, LimitExceeded
 from .frontends.json_schema import json_schema
+from .frontends.json_schema.types import read_type
 from .matcher import Constraint, compile
 from .models.prompts import prompt
 
@@ -24,10 +25,12 @@ DEFAULT_MAX_TOKENS = 1024
 
 
 def extract(lm: LanguageModel, text: str, schema: Any, **options: Any) -> Any:
-    """The object of `schema` (dict, JSON text or pydantic model) that `lm` finds in `text`.
+    """The object of `schema` that `lm` finds in `text`.
 
-    Options are those of `lm.generate`; `max_tokens` defaults to 1024. Returns plain data, or an instance of the pydantic
-    model. Raises ConstrainError for a bad schema, and LimitExceeded when the answer does not fit in `max_tokens`.
+    `schema`: a dict or JSON text, for plain data; or a type, for an object of that type: a pydantic model, a dataclass, a
+    TypedDict, an Enum, an annotation such as `list[date]`, a `pydantic.TypeAdapter`. Options are those of `lm.generate`;
+    `max_tokens` defaults to 1024. Raises ConstrainError for a bad schema and for an answer that a validator written in
+    Python refuses, and LimitExceeded when the answer does not fit in `max_tokens`.
     """
     return Extractor(lm, schema).extract([text], **options)[0]
 
@@ -37,9 +40,10 @@ class Extractor:
 
     def __init__(self, lm: LanguageModel, schema: Any) -> None:
         self._lm = lm
-        self._model: Any = schema if isinstance(schema, type) and hasattr(schema, "model_json_schema") else None
-        self._schema = _plain_schema(schema)
-        self.constraint: Constraint = compile(json_schema(schema, whitespace="compact"), lm.vocabulary)
+        self._type = read_type(schema)
+        self.constraint: Constraint = compile(json_schema(self._type.schema, whitespace="compact"), lm.vocabulary)
+        plain = isinstance(schema, (dict, bool))  # what was read may hold decimals
+        self._form = schema if plain else json.loads(json.dumps(self._type.schema, default=float))
 
     def extract(self, texts: Sequence[str], **options: Any) -> list[Any]:
         """The objects of the texts, found in common passes; the first error is raised."""
@@ -64,7 +68,7 @@ class Extractor:
     def _prompt(self, text: Any) -> list[dict[str, str]]:
         if not isinstance(text, str):
             raise ConstrainError(f"extract: text is a {type(text).__name__}, expected str")
-        return prompt(text, self._schema)
+        return prompt(text, self._form)
 
     def _object(self, answer: Generation, max_tokens: int) -> Any:
         """The parsed answer, or the error that it is."""
@@ -75,39 +79,6 @@ class Extractor:
                 f"it begins {answer.text[:60]!r}",
             )  # fmt: skip
         try:
-            value = json.loads(answer.text, parse_float=_number)
-        except (ValueError, RecursionError) as error:  # valid JSON, but thousands of digits or brackets
-            return ConstrainError(f"extract: Python cannot hold the object: {error}")
-        if self._model is None:
-            return value
-        try:
-            return self._model.model_validate(value)
-        except ValueError as error:  # a validator in Python that no schema can express
-            return ConstrainError(f"extract: {self._model.__name__} refuses the object: {error}")
-
-
-def _number(text: str) -> int | float:
-    """A number written with a fraction; 7.0 is the integer 7, as JSON Schema has it."""
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text[:40]} is too large")
-    return int(value) if value.is_integer() and abs(value) < 2**53 else value
-
-
-def _plain_schema(schema: Any) -> Any:
-    """The schema as plain data, for the prompt."""
-    if isinstance(schema, (dict, bool)):
-        return schema
-    if isinstance(schema, str):
-        try:
-            return json.loads(schema)
-        except ValueError as error:
-            raise SchemaError(f"json schema: not JSON: {error}", source=schema) from None
-    if hasattr(schema, "model_json_schema"):
-        return schema.model_json_schema()
-    try:
-        from pydantic import TypeAdapter
-
-        return TypeAdapter(schema).json_schema()
-    except Exception as error:  # noqa: BLE001 - pydantic raises its own kinds for what is no type
-        raise SchemaError(f"json schema: cannot read a schema from {schema!r:.80}: {error}") from None
+            return self._type.parse(answer.text)
+        except ConstrainError as error:
+            return error

@@ -186,7 +186,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def _twin(kind: Any) -> Any:
     """The same TypedDict from typing_extensions."""
-    from typing_extensions import NotRequired, Required, TypedDict, get_origin
+    from typing_extensions import NotRequired, Required, TypedDict
 
     keys = {}
     for key, hint in _hints(kind).items():
@@ -304,7 +304,7 @@ def _decimal(made: Any, core: Any, usual: Callable[[], dict[str, Any]]) -> dict[
     step = {} if core.get("multiple_of") is None else {"multipleOf": core["multiple_of"]}
     cases = _digit_cases(digits, places)
     numbers = []
-    for whole, part in cases:
+    for whole, part in cases if cases[0][0] else ():  # 0 itself has a digit before the point
         most = min(15, whole)
         scale = {"multipleOf": Decimal(1).scaleb(-part)} if digits is not None or places is not None else {}
         limit = float(10**most - (Decimal(1).scaleb(-part) if scale else 1))
@@ -312,7 +312,7 @@ def _decimal(made: Any, core: Any, usual: Callable[[], dict[str, Any]]) -> dict[
     if step:
         numbers = [{**number, "allOf": [step]} if "multipleOf" in number else {**number, **step} for number in numbers]
     text = _decimal_text(core, cases, digits is not None or places is not None)
-    schemas = [*numbers, *text]
+    schemas = [*numbers, *text] or _refuse(made, "this Decimal, with bounds and no digit before the point,")
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
@@ -322,7 +322,7 @@ def _digit_cases(digits: int | None, places: int | None) -> list[tuple[int, int]
         return [(18, 18 if places is None else places)]
     if places is not None:
         return [(max(digits - places, 0), min(places, digits))]
-    return [(digits - part, part) for part in range(min(digits, 6) + 1)]
+    return [(digits - part, part) for part in range(min(digits - 1, 6) + 1)]
 
 
 def _decimal_text(core: Any, cases: list[tuple[int, int]], exact: bool) -> list[dict[str, Any]]:
@@ -337,7 +337,8 @@ def _decimal_text(core: Any, cases: list[tuple[int, int]], exact: bool) -> list[
     forms = []
     for whole, part in cases:
         head = f"(?:0|[1-9][0-9]{{0,{whole - 1}}})" if whole else "0"
-        forms.append(head + (rf"(?:\.[0-9]{{1,{part}}})?" if part else ""))
+        tail = rf"(?:\.[0-9]{{1,{part}}})" if part else ""
+        forms.append(head + (tail + "?" if tail and whole else tail))
     return [_text(f"{some}{sign}(?:{'|'.join(forms)})")]
 
 
@@ -384,7 +385,7 @@ def _base64(is_text: bool, is_url: bool) -> str:
     def some(keep: Callable[[int], bool]) -> str:
         return "[" + "".join(sorted(c for i, c in enumerate(order) if keep(i))).replace("-", r"\-") + "]"
 
-    first, second, third, any_one = (some(lambda i, bit=bit: not (is_text and i & bit)) for bit in (32, 8, 2, 0))
+    first, second, third, any_one = (some(partial(lambda bit, i: not (is_text and i & bit), bit)) for bit in (32, 8, 2, 0))
     one, two = some(lambda i: i % 16 == 0), some(lambda i: i % 4 == 0 and not (is_text and i & 2))
     return f"(?:{first}{second}{third}{any_one})*(?:{first}{one}==|{first}{second}{two}=)?"
 
@@ -605,6 +606,10 @@ def _url(made: Any, core: Any, usual: Callable[[], dict[str, Any]]) -> dict[str,
     return _text(url, format="uri", **({} if longest is None else {"maxLength": longest}))
 
 
+def _uuid(version: int) -> str:
+    return f"[0-9a-f]{{8}}-[0-9a-f]{{4}}-{version}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}"
+
+
 def _network4() -> str:
     """IPv4 networks: no bit is set below the prefix."""
     octet, forms = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])", []
@@ -628,9 +633,10 @@ def _network6() -> str:
     return "|".join(forms)
 
 
+_EMAIL = rf"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:{_LABEL}\.)*{_LABEL}\.(?!(?:test|local|invalid|arpa|onion|localhost)$)[a-z]{{2,24}}"
 _BITS4, _BITS6 = "(?:3[0-2]|[12]?[0-9])", "(?:12[0-8]|1[01][0-9]|[1-9]?[0-9])"
 _BY_FORMAT: dict[str, Callable[[], str]] = {
-    **{f"uuid{v}": lambda v=v: f"[0-9a-f]{{8}}-[0-9a-f]{{4}}-{v}[0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}-[0-9a-f]{{12}}" for v in range(1, 9)},
+    **{f"uuid{v}": partial(_uuid, v) for v in range(1, 9)},
     "ipv4network": _network4,
     "ipv6network": _network6,
     "ipvanynetwork": lambda: f"{_network4()}|{_network6()}",
@@ -652,6 +658,8 @@ def _any_kind(made: Any, core: Any, usual: Callable[[], dict[str, Any]], *_: Any
     if module.startswith("pydantic") and name in _BY_FUNCTION:
         _refuse(made, f"the type {_BY_FUNCTION[name]}")
     kind = schema.get("format")
+    if kind == "email" and module == "pydantic.networks":
+        return {**schema, **_text(_EMAIL), "maxLength": 64}
     if kind in _REFUSED_FORMATS and core["type"] != "str":
         _refuse(made, _REFUSED_FORMATS[kind])
     if kind in _BY_FORMAT and core["type"] != "str":
@@ -714,7 +722,7 @@ _PATTERN_PART = re.compile(r"\\(?:[pP]\{[^}]*\}|x\{[^}]*\}|[bB]\{[^}]*\}|.)|\[\^
 _BEYOND = r"\p{L}\p{M}\p{N}\p{Pc}\p{So}\u200c\u200d"  # at least what Rust and Python call a word's characters
 _SPACE = r"\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # what all call space
 _NO_SPACE = r"!-~\xa1-\u167f\u1681-\u1fff\u200b-\u2027\u202a-\u202e\u2030-\u205e\u2060-\u2fff\u3001-\u{10ffff}"
-_ESCAPES = {  # what is inside: nothing, a class, a negated class; \d \w elsewhere are narrower in JSON Schema
+_ESCAPES: dict[str, dict[str, str | None]] = {  # what is inside: nothing, a class, a negated class; \d \w elsewhere are narrower in JSON Schema
     "": {"s": f"[{_SPACE}]", "D": r"\P{Nd}", "W": f"[^{_BEYOND}]", "S": r"[^\s\x85\x1c-\x1f]", "A": "^", "z": "$", "Z": "$"},
     "[": {"s": _SPACE, "D": r"\P{Nd}", "W": r"\x00-\x2f:-@\x5b-\x5e\x60\x7b-\x7f", "S": _NO_SPACE},
     "[^": {"s": r"\s\x85\x1c-\x1f", "d": r"\p{Nd}", "w": _BEYOND, "D": None, "W": None, "S": None},
@@ -731,7 +739,7 @@ def _portable(made: Any, given: Any, engine: str | None) -> list[str]:
     for match in _PATTERN_PART.finditer(pattern):
         part = match[0]
         if part[0] == "\\":
-            known = _ESCAPES[inside].get(part[1:], part)
+            known: str | None = _ESCAPES[inside].get(part[1:], part)
             if known is None or part[1:2] in "<>" or part[1:3] in ("b{", "B{"):
                 _refuse(made, f"{part!r} in the pattern {pattern!r}")
             ascii_only |= not inside and part[1] in "bB"
