@@ -224,13 +224,13 @@ def _bidi_rule(w: _Words) -> int:
     def of(names: str) -> CodePoints:
         return CodePoints(r for name in names.split() for r in by_class.get(name, NONE).ranges)
 
-    nsm = w.star(of("NSM"))
-    rtl = w.seq(w.star(of("R AL AN EN ES CS ET ON BN NSM")), w.char(of("R AL EN AN")), nsm)
-    rtl = w.both(w.seq(w.char(of("R AL")), w.any), rtl, w.alt(w.star(~of("EN")), w.star(~of("AN"))))
-    # Upper case is in host names only.
-    left = of("L") | CodePoints.between("A", "Z")
-    ltr = w.seq(w.star(left | of("EN ES CS ET ON BN NSM")), w.char(left | of("EN")), nsm)
-    return w.alt(rtl, w.both(w.seq(w.char(left), w.any), ltr))
+    def label(first: CodePoints, inner: CodePoints, last: CodePoints) -> int:
+        return w.seq(w.char(first), w.alt(1, w.seq(w.star(inner), w.char(last))), w.star(of("NSM")))
+
+    neutral = of("ES CS ET ON BN NSM")
+    rtl = [label(of("R AL"), of(f"R AL {digits}") | neutral, of(f"R AL {digits}")) for digits in ("EN", "AN")]
+    left = of("L") | CodePoints.between("A", "Z")  # upper case is in host names only
+    return w.alt(*rtl, label(left, left | of("EN") | neutral, left | of("EN")))
 
 
 def _right_to_left() -> CodePoints:

@@ -96,6 +96,7 @@ def _hex_digits(low: int, high: int) -> CodePoints:
 
 
 _DIGITS = "(?:[0-9][0-9?]*)?"
+_AFTER_REFERENCE = r"(?:\?[0-9?]*)?"
 _ESCAPED = r"\\[\x00-\U0010ffff]"
 # Text before the digits, number of digits, least number, text after: `\x41`, `\u0041`, `\u{1F600}`, `\u{10FFFF}`.
 _RANGE_ESCAPES = (("x", 2, 0, ""), ("u", 4, 0, ""), ("u{", 5, 0x10000, "}"), ("u{", 6, 0x100000, "}"))
@@ -189,29 +190,28 @@ class _Pattern:
         """
         named = rf"|\\k<{name}>" if name else ""
         plain = rf"(?:[^\\\[(?0-9]|\[(?:[^\]\\]|{_ESCAPED})*\]|\\[^0-9k]{named})[0-9?]*"
-        return self.text(rf"{plain}|\\{reference}(?:\?[0-9?]*)?|\(\?(?::|<?[=!]){_DIGITS}")
+        return self.text(rf"{plain}|\\{reference}{_AFTER_REFERENCE}|\(\?(?::|<?[=!]){_DIGITS}")
 
     def references(self) -> int:
-        r"""`\N` only where there are N capturing groups, before or after it."""
+        r"""`\N` only after the N-th capturing group has been opened, in a text of any groups."""
         capture = self.text(rf"\((?:\?<{_NAME}>)?{_DIGITS}")
-        start = self.text(_DIGITS)
-        rows = []
-        for count in range(_MAX_REFERENCE + 1):
-            token = self.tokens("[A-Za-z_$]", f"[0-{count}]" if count else "0")
-            groups = [self.seq(self.star(token), capture)] * count
-            rows.append(self.seq(start, *groups, self.star(self.alt(token, capture))))
-        return self.alt(*rows)
+        rest = self.star(self.alt(capture, self.tokens("[A-Za-z_$]", f"[0-{_MAX_REFERENCE}]")))
+        for groups in range(_MAX_REFERENCE - 1, -1, -1):
+            token = self.tokens("[A-Za-z_$]", f"[0-{groups}]" if groups else "0")
+            rest = self.seq(self.star(token), self.alt(1, self.seq(capture, rest)))
+        return self.seq(self.text(_DIGITS), rest)
 
     def names(self) -> int:
-        r"""At most one named group; `\k` only with its name."""
-        start, capture = self.text(_DIGITS), self.text(rf"\({_DIGITS}")
+        r"""At most one named group; `\k` only after it and with its name."""
+        capture = self.text(rf"\({_DIGITS}")
         plain = self.star(self.alt(self.tokens("", "[0-9]"), capture))
-        rows = [self.seq(start, plain, self.alt(1, self.seq(self.text(rf"\(\?<{_NAME}>{_DIGITS}"), plain)))]
+        groups = [self.seq(self.text(rf"[A-Za-z_$][A-Za-z0-9_$]+>{_DIGITS}"), plain)]
         for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ_$abcdefghijklmnopqrstuvwxyz":
             name = rf"\{letter}" if letter == "$" else letter
             some = self.star(self.alt(self.tokens(name, "[0-9]"), capture))
-            rows.append(self.seq(start, some, self.text(rf"\(\?<{name}>{_DIGITS}"), some))
-        return self.alt(*rows)
+            groups.append(self.seq(self.text(rf"{name}>{_DIGITS}"), some))
+        group = self.seq(self.text(r"\(\?<"), self.alt(*groups))
+        return self.seq(self.text(_DIGITS), plain, self.alt(1, group))
 
 
 def ecma_pattern(alphabet: Alphabet) -> int:

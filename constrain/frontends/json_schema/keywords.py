@@ -63,7 +63,7 @@ def number_keyword(session: Session, schema: dict[str, Any], keyword: str, where
     return exact(value)
 
 
-def string_shape(session: Session, schema: dict[str, Any], mask: int, where: str) -> StringShape | str:
+def string_shape(session: Session, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> StringShape | str:
     """minLength, maxLength, pattern, format."""
     if not mask & (LENGTH | FORMAT):
         return ANY_STRING
@@ -74,18 +74,19 @@ def string_shape(session: Session, schema: dict[str, Any], mask: int, where: str
         if not isinstance(pattern, str):
             raise session.malformed("'pattern'", where, pattern, "a string")
         patterns = frozenset(((pattern, True),))
-    name = asserted_format(session, schema, where)
+    name = asserted_format(session, schema, scope, where)
     formats = frozenset(((name, True),)) if name else frozenset()
     shape = StringShape(low, high, patterns, formats)
     return shape if high < 0 or low <= high else settle_string(shape)
 
 
-def asserted_format(session: Session, schema: dict[str, Any], where: str) -> str | None:
+def asserted_format(session: Session, schema: dict[str, Any], scope: Scope, where: str) -> str | None:
     """The format that is to be asserted; None for annotations."""
     name = schema.get("format")
-    if name is None or session.options.formats != "assert" or not isinstance(name, str):
+    asserts = session.options.formats == "assert" or scope.dialect.asserts_formats
+    if name is None or not asserts or not isinstance(name, str):
         return None
-    if name in REFUSED:
+    if name in REFUSED or (name not in FORMATS and session.options.strict_formats):
         session.refuse(f"'format' {name!r}", where)
         return None
     return name if name in FORMATS else None

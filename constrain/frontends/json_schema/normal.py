@@ -1,8 +1,8 @@
 """The normaliser: what a conjunction of schemas, each asserted or denied, denotes as a disjunction of shapes.
 
-Negation is pushed to the keywords, each of which has a dual: `items` and "contains one that is not", `required` and
-"lacks", `properties` and "has it, and not so". Conjunctions merge shapes pairwise; a disjunction is the list of its
-cases, at most `MAX_CASES` of them by type. Nothing here descends into children, whose conjunctions stay unread until
+Conjunctions merge shapes pairwise; a disjunction is the list of its cases, at most `MAX_CASES` of them by type.
+Negation is pushed to the keywords (`denial`); what a schema has looked at is followed in `annotations`; `emptiness` finds
+overlaps that cannot be. Nothing here descends into children, whose conjunctions stay unread until
 someone asks, so work is lazy, memoised by content, and finite. Held by tests/test_json_schema_fuzz.py and tests/corpus/json_schema/booleans.json.
 """
 
@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...errors import UnsatisfiableError
 from . import keywords as read
 from . import reading
-from .numbers import NumberShape, exact, meet_numbers, number_expression
+from .annotations import Annotations
+from .denial import Denial
+from .emptiness import Emptiness
+from .numbers import NumberShape, exact, meet_numbers
 from .reading import Scope, escape
 from .session import Session
 from .shapes import (
@@ -25,17 +27,16 @@ from .shapes import (
     TRUE,
     ArrayShape,
     Conjunction,
-    Counted,
+    Cycle,
+    Either,
     Form,
-    KeyClass,
     ObjectShape,
-    Witness,
     contradicts,
     join,
     merge_arrays,
     settle_array,
 )
-from .strings import StringShape, meet_strings, pattern_expression, string_body, string_expression
+from .strings import StringShape, meet_strings, pattern_expression, string_body
 
 __all__ = ["Normaliser"]
 
@@ -44,11 +45,7 @@ _BOOLEAN = (
     reading.VALUES | reading.REF | reading.DYNAMIC | reading.ALL_OF | reading.ANY_OF | reading.ONE_OF | reading.NOT
     | reading.IF | reading.DEPENDENT | reading.UNEVALUATED
 )  # fmt: skip
-_NUMERIC_KEYS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-
-
-class Cycle(UnsatisfiableError):
-    """A schema whose form was asked for while it was being made."""
+_UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
 
 
 class Normaliser:
@@ -61,7 +58,9 @@ class Normaliser:
         self.keys.body_of_keys = self._key_bodies
         self.literals: dict[int, Form] = {}
         self.busy: set[int] = set()
-        self.possibles: dict[Conjunction, int] = {}
+        self.emptiness = Emptiness(self)
+        self.denial = Denial(self)
+        self.annotations = Annotations(self)
         self.references: dict[tuple[int, str], Conjunction] = {}
 
     # Conjunctions.
@@ -92,14 +91,25 @@ class Normaliser:
         try:
             if isinstance(schema, bool):
                 known = ANY if schema == (literal > 0) else NEVER
+            elif isinstance(schema, Either):
+                known = self.either(schema, literal > 0)
             elif literal > 0:
                 known = self.asserted(schema, scope, where)
             else:
-                known = self.denied(schema, scope, where)
+                known = self.denial.denied(schema, scope, where)
         finally:
             self.busy.discard(literal)
         self.literals[literal] = known
         return known
+
+    def either(self, schema: Either, positive: bool) -> Form:
+        """A disjunction of conjunctions, or its negation."""
+        if positive:
+            return join([self.form(part) for part in schema.parts])
+        form = ANY
+        for part in schema.parts:
+            form = self.meet(form, self.form(self.negated(part)))
+        return form
 
     def meet(self, x: Form, y: Form, literal: int = 0) -> Form:
         """The conjunction of two forms."""
@@ -155,6 +165,8 @@ class Normaliser:
             return self.form(self.reference(schema, scope, where))
         if mask & reading.IDENTIFIER:
             scope = scope.enter(schema)
+        if mask & reading.UNEVALUATED and any(schema.get(k, True) not in (True, {}) for k in _UNEVALUATED):
+            return self.annotations.asserted(schema, mask, scope, where)
         form = self.by_type(schema, mask, scope, where)
         if mask & _BOOLEAN:
             for part in self.boolean_parts(schema, mask, scope, where, _types(form)):
@@ -170,7 +182,7 @@ class Normaliser:
             integer = None if types & 8 else True
             shapes[0] = self._one(read.number_shape(session, schema, integer, scope.draft, where), where) if mask & reading.NUMERIC or integer else ANY.numbers
         if types & 16:
-            shapes[1] = self._one(read.string_shape(session, schema, mask, where), where)
+            shapes[1] = self._one(read.string_shape(session, schema, mask, scope, where), where)
         if types & 32:
             object_bits = reading.PROPERTIES | reading.REQUIRED | reading.ADDITIONAL | reading.PATTERNS | reading.COUNT | reading.NAMES
             shapes[2] = self._one(read.object_shape(self.keys, schema, scope, where), where) if mask & object_bits else ANY.objects
@@ -208,10 +220,6 @@ class Normaliser:
             yield join(list(self.conditional(schema, scope, where)))
         if mask & reading.DEPENDENT:
             yield from self.dependent(schema, scope, where)
-        if mask & reading.UNEVALUATED:
-            for keyword in ("unevaluatedProperties", "unevaluatedItems"):
-                if keyword in schema and schema[keyword] is not True and schema[keyword] != {}:
-                    session.refuse(repr(keyword), where)
 
     def reference(self, schema: dict[str, Any], scope: Scope, where: str, keyword: str = "$ref") -> Conjunction:
         """The conjunction that a `$ref` stands for."""
@@ -226,25 +234,24 @@ class Normaliser:
         return known
 
     def dynamic(self, schema: dict[str, Any], scope: Scope, where: str) -> Conjunction:
-        """`$recursiveRef` and `$dynamicRef`, refused where their target depends on the path that led here."""
-        keyword = "$dynamicRef" if "$dynamicRef" in schema else "$recursiveRef"
-        target, _, _ = scope.resolve(str(schema[keyword]), where)
-        anchor = target.get("$dynamicAnchor" if keyword == "$dynamicRef" else "$recursiveAnchor") if isinstance(target, dict) else None
-        if anchor:
-            self.session.refuse(repr(keyword), where, " where its target depends on the path that led there")
-            return TRUE
-        return self.reference(schema, scope, where, keyword)
+        """The conjunction that a `$dynamicRef` or `$recursiveRef` stands for on the path that led here."""
+        keyword = "$dynamicRef" if "$dynamicRef" in schema and "$dynamicRef" in scope.keywords else "$recursiveRef"
+        ref = schema[keyword]
+        if not isinstance(ref, str):
+            raise self.session.malformed(f"'{keyword}'", where, ref, "a string")
+        return self.session.literal(*scope.resolve_dynamic(ref, keyword, where))
 
     def branches(self, schema: dict[str, Any], keyword: str, scope: Scope, where: str) -> list[Conjunction]:
         subs = read.schema_list(self.session, schema, keyword, where)
         return [self.session.literal(sub, scope, f"{where}/{keyword}/{i}") for i, sub in enumerate(subs)]
 
     def negated(self, conjunction: Conjunction) -> Conjunction:
-        """The negation of one schema's conjunction."""
+        """The negation of a conjunction."""
         if not conjunction:
             return FALSE
-        (literal,) = conjunction
-        return TRUE if literal == 1 else frozenset((-literal,))
+        if 1 in conjunction:
+            return TRUE
+        return self.session.either([frozenset((-literal,)) for literal in conjunction])
 
     def exactly_one(self, branches: list[Conjunction], where: str, types: int = read.ALL_TYPES) -> Form:
         """Each branch without those others that it may overlap, type by type; only `types` matter to the caller."""
@@ -253,15 +260,11 @@ class Normaliser:
         for i, branch in enumerate(branches):
             form = _restricted(self.form(branch), types, NEVER)
             for j, other in enumerate(branches):
-                shared = self.possible(branch | other) & types if j != i else 0
+                shared = self.emptiness.possible(branch | other) & types if j != i else 0
                 if shared and not form.never:
                     form = self.meet(form, _restricted(self.form(self.negated(other)), shared, ANY), number)
             forms.append(form)
         return join(forms)
-
-    def disjoint(self, x: Conjunction, y: Conjunction) -> bool:
-        """Is it certain that no value satisfies both?"""
-        return not self.possible(x | y)
 
     def conditional(self, schema: dict[str, Any], scope: Scope, where: str) -> Iterable[Form]:
         literal = self.session.literal
@@ -280,9 +283,10 @@ class Normaliser:
         """Either the property is absent, or what depends on it holds."""
         for name, dependency in self.dependencies(schema, scope, where):
             lacks = Form(*ANY[:4], (ObjectShape({name: FALSE}),), ANY.arrays)
-            yield join([lacks, dependency])
+            yield join([lacks, dependency if isinstance(dependency, Form) else self.form(dependency)])
 
-    def dependencies(self, schema: dict[str, Any], scope: Scope, where: str) -> Iterable[tuple[str, Form]]:
+    def dependencies(self, schema: dict[str, Any], scope: Scope, where: str) -> Iterable[tuple[str, Form | Conjunction]]:
+        """The names that something depends on, and what: a form, or the conjunction of a schema."""
         session = self.session
         for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
             if keyword not in scope.keywords:
@@ -297,7 +301,7 @@ class Normaliser:
                 elif keyword == "dependentRequired":
                     raise session.malformed(f"{keyword!r}", place, value, "an array of strings")
                 else:
-                    yield name, self.form(session.literal(value, scope, place))
+                    yield name, session.literal(value, scope, place)
 
     # Values.
 
@@ -343,251 +347,6 @@ class Normaliser:
             tuple(objects),
             tuple(arrays),
         )
-
-    # Denied schemas: one case for each way to fail.
-
-    def denied(self, schema: dict[str, Any], scope: Scope, where: str) -> Form:
-        keywords = scope.keywords
-        mask = 0
-        for key in schema:
-            mask |= keywords.get(key, 0)
-        if mask & reading.REF and 0 < scope.draft <= 7:
-            return self.form(self.negated(self.reference(schema, scope, where)))
-        if mask & reading.IDENTIFIER:
-            scope = scope.enter(schema)
-        cases = list(self.failures(schema, mask, scope, where))
-        return join(cases) if cases else NEVER
-
-    def failures(self, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> Iterable[Form]:
-        session, literal = self.session, self.session.literal
-        types = read.ALL_TYPES
-        if mask & reading.TYPE:
-            types = read.types_of(session, schema, where)
-            yield self._other_types(types)
-        if types & 12 and mask & reading.NUMERIC:
-            yield Form(numbers=tuple(self._other_numbers(schema, scope, where)))
-        if types & 16 and mask & (reading.LENGTH | reading.FORMAT):
-            yield Form(strings=tuple(self._other_strings(schema, where)))
-        if types & 32:
-            yield Form(objects=tuple(self._other_objects(schema, mask, scope, where)))
-        if types & 64:
-            yield Form(arrays=tuple(self._other_arrays(schema, mask, scope, where)))
-        if mask & reading.REF:
-            yield self.form(self.negated(self.reference(schema, scope, where)))
-        if mask & reading.DYNAMIC:
-            yield self.form(self.negated(self.dynamic(schema, scope, where)))
-        if mask & reading.VALUES:
-            yield from (self._without(f, where) for f in self.value_forms(schema, scope, where))
-        if mask & reading.ALL_OF:
-            for b in self.branches(schema, "allOf", scope, where):
-                yield self.form(self.negated(b))
-        if mask & reading.ANY_OF:
-            yield self._none_of(self.branches(schema, "anyOf", scope, where))
-        if mask & reading.ONE_OF:
-            branches = self.branches(schema, "oneOf", scope, where)
-            yield self._none_of(branches)
-            yield from (self.form(x | y) for i, x in enumerate(branches) for y in branches[:i] if not self.disjoint(x, y))
-        if mask & reading.NOT:
-            yield self.form(literal(schema["not"], scope, f"{where}/not"))
-        if mask & reading.IF:
-            condition = literal(schema["if"], scope, f"{where}/if")
-            for test, branch in ((condition, "then"), (self.negated(condition), "else")):
-                yield self.form(test | self.negated(literal(schema.get(branch, True), scope, f"{where}/{branch}")))
-        if mask & reading.DEPENDENT:
-            yield from self._broken_dependencies(schema, scope, where)
-        if mask & reading.UNEVALUATED:
-            session.refuse("'unevaluatedProperties' or 'unevaluatedItems' under a negation", where)
-
-    def _none_of(self, branches: list[Conjunction]) -> Form:
-        form = ANY
-        for b in branches:
-            form = self.meet(form, self.form(self.negated(b)))
-        return form
-
-    def _other_types(self, types: int) -> Form:
-        numbers = () if types & 8 else (NumberShape(integer=False),) if types & 4 else ANY.numbers
-        return Form(
-            not types & 1,
-            0 if types & 2 else 3,
-            numbers,
-            () if types & 16 else ANY.strings,
-            () if types & 32 else ANY.objects,
-            () if types & 64 else ANY.arrays,
-        )
-
-    def _other_numbers(self, schema: dict[str, Any], scope: Scope, where: str) -> Iterable[NumberShape]:
-        shape = read.number_shape(self.session, schema, None, scope.draft, where)
-        if isinstance(shape, str):
-            yield NumberShape()
-            return
-        if shape.low is not None:
-            yield NumberShape(high=shape.low, high_open=not shape.low_open)
-        if shape.high is not None:
-            yield NumberShape(low=shape.high, low_open=not shape.high_open)
-        for step, _ in shape.multiples:
-            yield NumberShape(multiples=frozenset(((step, False),)))
-
-    def _other_strings(self, schema: dict[str, Any], where: str) -> Iterable[StringShape]:
-        low = read.count(self.session, schema, "minLength", where, 0)
-        high = read.count(self.session, schema, "maxLength", where, -1)
-        if low:
-            yield StringShape(max=low - 1)
-        if high >= 0:
-            yield StringShape(min=high + 1)
-        if "pattern" in schema:
-            yield StringShape(patterns=frozenset(((schema["pattern"], False),)))
-        name = read.asserted_format(self.session, schema, where)
-        if name:
-            yield StringShape(formats=frozenset(((name, False),)))
-
-    def _other_objects(self, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> Iterable[ObjectShape]:
-        session, literal = self.session, self.session.literal
-        properties = read.mapping(session, schema, "properties", where)
-        patterns = read.mapping(session, schema, "patternProperties", where)
-        for name, sub in properties.items():
-            item = self.negated(literal(sub, scope, f"{where}/properties/{escape(name)}"))
-            if item != FALSE:
-                yield ObjectShape({name: item}, frozenset((name,)))
-        for name in read.required_names(session, schema, where):
-            yield ObjectShape({name: FALSE})
-        for pattern, sub in patterns.items():
-            item = self.negated(literal(sub, scope, f"{where}/patternProperties/{escape(pattern)}"))
-            if item != FALSE:
-                yield ObjectShape({}, witnesses=(Witness(frozenset((("pattern", pattern, True),)), frozenset(), item),))
-        if mask & reading.ADDITIONAL:
-            item = self.negated(literal(schema["additionalProperties"], scope, f"{where}/additionalProperties"))
-            if item != FALSE:
-                outside: KeyClass = frozenset(("pattern", p, False) for p in patterns)
-                yield ObjectShape({}, witnesses=(Witness(outside, frozenset(properties), item),))
-        if mask & reading.COUNT:
-            low = read.count(session, schema, "minProperties", where, 0)
-            high = read.count(session, schema, "maxProperties", where, -1)
-            if low:
-                yield ObjectShape({}, high=low - 1)
-            if high >= 0:
-                yield ObjectShape({}, low=high + 1)
-        if mask & reading.NAMES:
-            names = self.negated(literal(schema["propertyNames"], scope, f"{where}/propertyNames"))
-            if names != FALSE:
-                yield ObjectShape({}, witnesses=(Witness(frozenset((("keys", names, True),)) if names else ANY_KEY, frozenset(), TRUE),))
-
-    def _other_arrays(self, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> Iterable[ArrayShape]:
-        shape = read.array_shape(self.session, schema, scope, where)
-        for place, sub in enumerate(shape.prefix):
-            item = self.negated(sub)
-            if item != FALSE:
-                yield ArrayShape((*(TRUE,) * place, item), low=place + 1)
-        item = self.negated(shape.rest)
-        if item != FALSE:
-            start = len(shape.prefix)
-            yield ArrayShape((TRUE,) * start, low=start + 1, contains=(Counted(item, start, 1, -1),))
-        if shape.low:
-            yield ArrayShape(high=shape.low - 1)
-        if shape.high >= 0:
-            yield ArrayShape(low=shape.high + 1)
-        for counted in shape.contains:
-            if counted.low == 1:
-                yield ArrayShape(rest=self.negated(counted.item))
-            elif counted.low:
-                yield ArrayShape(contains=(Counted(counted.item, 0, 0, counted.low - 1),))
-            if counted.high >= 0:
-                yield ArrayShape(contains=(Counted(counted.item, 0, counted.high + 1, -1),))
-        if shape.unique:
-            self.session.refuse("'uniqueItems' under a negation", where)
-
-    def _without(self, form: Form, where: str) -> Form:
-        """Every value that is none of the listed ones."""
-        strings = frozenset(v for shape in form.strings for v in shape.values or ())
-        numbers = frozenset(v for shape in form.numbers for v in shape.values or ())
-        objects, arrays = ANY, ANY
-        for shape in form.objects:
-            cases = [ObjectShape({n: frozenset(-c for c in item)}, frozenset((n,))) for n, item in shape.names.items()]
-            cases += [ObjectShape({n: FALSE}) for n in shape.names]
-            cases.append(ObjectShape({}, witnesses=(Witness(ANY_KEY, frozenset(shape.names), TRUE),)))
-            objects = self.meet(objects, Form(objects=tuple(cases)))
-        for array in form.arrays:
-            length = len(array.prefix)
-            cases_ = [ArrayShape((*(TRUE,) * i, frozenset(-c for c in item)), low=i + 1) for i, item in enumerate(array.prefix)]
-            cases_ += [ArrayShape(high=length - 1)] if length else []
-            cases_.append(ArrayShape(low=length + 1))
-            arrays = self.meet(arrays, Form(arrays=tuple(cases_)))
-        return Form(
-            not form.null,
-            3 & ~form.booleans,
-            (NumberShape(excluded=numbers),) if numbers else ANY.numbers,
-            (StringShape(excluded=strings),) if strings else ANY.strings,
-            objects.objects,
-            arrays.arrays,
-        )
-
-    def _broken_dependencies(self, schema: dict[str, Any], scope: Scope, where: str) -> Iterable[Form]:
-        session = self.session
-        for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
-            if keyword not in scope.keywords:
-                continue
-            for name, value in read.mapping(session, schema, keyword, where).items():
-                has = Form(objects=(ObjectShape({}, frozenset((name,))),))
-                if isinstance(value, (list, tuple)):
-                    for other in value:
-                        yield self.meet(has, Form(objects=(ObjectShape({other: FALSE}),)))
-                else:
-                    item = session.literal(value, scope, f"{where}/{keyword}/{escape(name)}")
-                    yield self.meet(has, self.form(self.negated(item)))
-
-    # Emptiness, as far as it can be told without writing anything recursive.
-
-    def empty(self, conjunction: Conjunction, depth: int = 0) -> bool:
-        """Is it certain that nothing satisfies the conjunction? False where that is not known."""
-        return not self.possible(conjunction, depth)
-
-    def possible(self, conjunction: Conjunction, depth: int = 0) -> int:
-        """The bits of the types of which some value may satisfy the conjunction; a bit too many where nobody knows."""
-        if contradicts(conjunction):
-            return 0
-        known = self.possibles.get(conjunction)
-        if known is not None:
-            return known
-        if depth > 6 or not conjunction:
-            return read.ALL_TYPES
-        self.possibles[conjunction] = read.ALL_TYPES
-        try:
-            form = self.form(conjunction)
-        except Cycle:
-            if not depth:
-                raise
-            del self.possibles[conjunction]
-            return read.ALL_TYPES  # a member of what is being made; nobody knows yet
-        result = int(form.null) | (2 if form.booleans else 0)
-        if number_expression(self.session.set, self.session.text, form.numbers, "#"):
-            result |= 12
-        if string_expression(self.session, form.strings, "#"):
-            result |= 16
-        if any(not self.empty_object(x, depth) for x in form.objects):
-            result |= 32
-        if any(not self.empty_array(x, depth) for x in form.arrays):
-            result |= 64
-        self.possibles[conjunction] = result
-        return result
-
-    def empty_object(self, x: ObjectShape, depth: int) -> bool:
-        if any(self.empty(x.names[n] if n in x.names else self.keys.value_of(x.classes, n), depth + 1) for n in x.required):
-            return True
-        open_ = any(1 not in c for _, c in x.classes)
-        if not open_ and sum(1 not in c for c in x.names.values()) < x.low:
-            return True
-        return any(self._lacks_witness(x, w) for w in x.witnesses)
-
-    def _lacks_witness(self, x: ObjectShape, w: Witness) -> bool:
-        if any(1 not in c for _, c in x.classes):
-            return False
-        return all(1 in c or n in w.excluded or not self.keys.holds(w.keys, n) for n, c in x.names.items())
-
-    def empty_array(self, x: ArrayShape, depth: int) -> bool:
-        if 0 <= x.high < x.low or any(self.empty(item, depth + 1) for item in x.prefix[: x.low]):
-            return True
-        if x.low > len(x.prefix) and self.empty(x.rest, depth + 1):
-            return True
-        return any(c.low > 0 and 0 <= x.high < c.start + c.low for c in x.contains)
 
     def _key_bodies(self, conjunction: Conjunction) -> int:
         """The string bodies that a conjunction allows."""

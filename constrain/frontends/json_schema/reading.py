@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urljoin
 
 from ...errors import LimitExceeded, SchemaError, UnsupportedError
@@ -49,6 +49,15 @@ _DRAFT_2020 = {**_ALWAYS, **_SINCE_6, **_SINCE_2019, "if": IF, "dependencies": D
 KEYWORDS: dict[int, dict[str, int]] = {
     4: _DRAFT_4, 6: _DRAFT_6, 7: _DRAFT_7, 2019: _DRAFT_2019, 2020: _DRAFT_2020, LOOSE: {**_DRAFT_7, **_DRAFT_2019, **_DRAFT_2020},
 }  # fmt: skip
+_VALIDATION = frozenset((
+    "type", "enum", "const", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
+    "pattern", "maxItems", "minItems", "uniqueItems", "maxContains", "minContains", "maxProperties", "minProperties", "required",
+    "dependentRequired",
+))  # fmt: skip
+_APPLICATOR = frozenset((
+    "prefixItems", "items", "contains", "additionalProperties", "properties", "patternProperties", "dependentSchemas",
+    "propertyNames", "if", "allOf", "anyOf", "oneOf", "not", "additionalItems", "unevaluatedItems", "unevaluatedProperties",
+))  # fmt: skip
 _DRAFTS = {
     "json-schema.org/draft-04/schema": 4, "json-schema.org/draft-06/schema": 6, "json-schema.org/draft-07/schema": 7,
     "json-schema.org/draft/2019-09/schema": 2019, "json-schema.org/draft/2020-12/schema": 2020,
@@ -61,28 +70,94 @@ def escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1") if "~" in part or "/" in part else part
 
 
-def draft_of(schema: Any, default: int) -> int:
-    """The draft that `$schema` names; the default where it names none that is known."""
+class Dialect(NamedTuple):
+    """The keywords that mean something, and whether the metaschema asks for formats to be asserted."""
+
+    draft: int
+    keywords: dict[str, int]
+    asserts_formats: bool = False
+
+
+class Anchor(NamedTuple):
+    """A `$dynamicAnchor` and the resource that it stands in; as a part of keys it counts by identity."""
+
+    schema: Any
+    scope: Scope
+
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Anchor) and self.schema is other.schema
+
+
+Path = tuple[tuple[str, Anchor], ...]
+DIALECTS = {draft: Dialect(draft, keywords) for draft, keywords in KEYWORDS.items()}
+LOOSE_DIALECT = DIALECTS[LOOSE]
+
+
+def dialect_of(schema: Any, remotes: dict[str, Any] | None, default: Dialect) -> Dialect:
+    """The dialect that `$schema` names, which may be a metaschema among the remotes; the default where it is unknown."""
     uri = schema.get("$schema") if isinstance(schema, dict) else None
     if not isinstance(uri, str):
         return default
     bare = uri.rstrip("#").removeprefix("http://").removeprefix("https://")
-    return _DRAFTS.get(bare, default)
+    if bare in _DRAFTS:
+        return DIALECTS[_DRAFTS[bare]]
+    metaschema = (remotes or {}).get(uri)
+    if not isinstance(metaschema, dict) or metaschema.get("$schema") == uri:
+        return default
+    outer = dialect_of(metaschema, remotes, default)
+    vocabulary = metaschema.get("$vocabulary")
+    if not isinstance(vocabulary, dict) or outer.draft not in (2019, 2020):
+        return outer
+    names = {str(v).rpartition("/")[2] for v in vocabulary}
+    left_out = _VALIDATION if "validation" not in names else frozenset()
+    if "applicator" not in names:
+        left_out |= _APPLICATOR
+    keywords = {k: bit for k, bit in outer.keywords.items() if k not in left_out}
+    return Dialect(outer.draft, keywords, "format-assertion" in names)
+
+
+def draft_of(schema: Any, default: int) -> int:
+    """The draft that `$schema` names; the default where it names none that is known."""
+    return dialect_of(schema, None, DIALECTS[default]).draft
+
+
+def _dynamic_anchors(root: Any) -> list[tuple[str, Any]]:
+    """The names that a resource makes dynamic, with their schemas; "#" for a root that says `$recursiveAnchor`."""
+    found: list[tuple[str, Any]] = []
+    stack = [root]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, list):
+            stack += here
+        elif isinstance(here, dict) and (here is root or not isinstance(here.get("$id"), str)):
+            if isinstance(here.get("$dynamicAnchor"), str):
+                found.append((here["$dynamicAnchor"], here))
+            stack += [v for k, v in here.items() if k not in ("enum", "const", "default", "examples") and isinstance(v, (dict, list))]
+    if isinstance(root, dict) and root.get("$recursiveAnchor") is True:
+        found.append(("#", root))
+    return found
 
 
 class Scope:
     """One schema resource: its root, base URI and draft; resolves references from inside it."""
 
-    __slots__ = ("_resolver", "_scopes", "base", "draft", "keywords", "remotes", "root")
+    __slots__ = ("_anchors", "_path", "_resolver", "_scopes", "base", "dialect", "draft", "keywords", "remotes", "root")
 
-    def __init__(self, root: Any, remotes: dict[str, Any] | None, base: str = "", draft: int | None = None) -> None:
+    def __init__(
+        self, root: Any, remotes: dict[str, Any] | None, base: str = "", dialect: Dialect | None = None, path: Path = ()
+    ) -> None:
         self.root = root
         self.remotes = remotes
-        self.draft = draft_of(root, LOOSE) if draft is None else draft
-        self.keywords = KEYWORDS[self.draft]
+        self.dialect = dialect_of(root, remotes, LOOSE_DIALECT) if dialect is None else dialect
+        self.draft, self.keywords = self.dialect.draft, self.dialect.keywords
         self.base = base
+        self._path = path
+        self._anchors: Path | None = None
         self._resolver: Any = None
-        self._scopes: dict[tuple[str, int], Scope] = {}
+        self._scopes: dict[tuple[str, int, Path], Scope] = {}
 
     def resolve(self, ref: str, where: str) -> tuple[Any, Scope, str]:
         """What a reference means: the schema, the scope it is read in, and its pointer for messages."""
@@ -163,14 +238,39 @@ class Scope:
         if base == self.base:
             return self
         root = resolver.lookup("#").contents
-        key = (base, id(root))
+        path = self.anchors()
+        key = (base, id(root), path)
         scope = self._scopes.get(key)
         if scope is None:
-            scope = Scope(root, self.remotes, base, draft_of(root, self.draft))
+            scope = Scope(root, self.remotes, base, dialect_of(root, self.remotes, self.dialect), path)
             scope._resolver = resolver
             scope._scopes = self._scopes
             self._scopes[key] = scope
         return scope
+
+    def anchors(self) -> Path:
+        """The dynamic anchors in sight here: for each name the outermost resource on the path that has it."""
+        if self._anchors is None:
+            known = {name for name, _ in self._path}
+            own = _dynamic_anchors(self.root) if self.draft in (LOOSE, 2019, 2020) else ()
+            self._anchors = self._path + tuple((name, Anchor(schema, self)) for name, schema in own if name not in known)
+        return self._anchors
+
+    def resolve_dynamic(self, ref: str, keyword: str, where: str) -> tuple[Any, Scope, str]:
+        """What `$dynamicRef` or `$recursiveRef` means on the path that led here."""
+        target, scope, pointer = self.resolve(ref, where)
+        name = ref.partition("#")[2]
+        marked = isinstance(target, dict) and (
+            target.get("$dynamicAnchor") == name if keyword == "$dynamicRef" else target.get("$recursiveAnchor") is True
+        )
+        if not marked:
+            return target, scope, pointer
+        wanted = name if keyword == "$dynamicRef" else "#"
+        for known, anchor in self.anchors():
+            if known == wanted:
+                home = self.at(anchor.scope.resolver()) if anchor.scope is not self else self
+                return anchor.schema, home, f"{home.base}#{name}" if home.base else f"#{name}"
+        return target, scope, pointer
 
     def enter(self, schema: dict[str, Any]) -> Scope:
         """The scope of a subschema that carries an `$id`."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ...errors import SchemaError, UnsupportedError
 from ..json_text import JsonText, json_text
 from .reading import Scope, kind_of
-from .shapes import Conjunction, Form
+from .shapes import FALSE, TRUE, Conjunction, Either, Form
 from .strings import StringShape
 
 __all__ = ["Options", "Session"]
@@ -44,10 +44,11 @@ class Session:
         self.strings: dict[tuple[StringShape, ...], int] = {}
         self.schemas: list[tuple[Any, Scope, str]] = []
         self.schema_ids: dict[tuple[int, int], int] = {}
+        self.either_ids: dict[tuple[Conjunction, ...], int] = {}
         self.forms: dict[Conjunction, Form] = {}
         self.refusals: list[tuple[str, str]] = []
         self.reason = ""
-        self.synthetic = Scope({}, None, "", 0)
+        self.synthetic = Scope({}, None)
         self.schemas = [(True, self.synthetic, "#"), (False, self.synthetic, "#")]
 
     def literal(self, schema: Any, scope: Scope, where: str) -> Conjunction:
@@ -72,6 +73,19 @@ class Session:
     def constant(self, value: Any, where: str) -> Conjunction:
         """The conjunction that allows one value."""
         return frozenset((self.number({"enum": [value]}, self.synthetic, where),))
+
+    def either(self, parts: list[Conjunction]) -> Conjunction:
+        """The conjunction of one schema that says: one of these."""
+        if TRUE in parts:
+            return TRUE
+        kept = tuple(sorted({p for p in parts if 1 not in p}, key=sorted))
+        if len(kept) < 2:
+            return kept[0] if kept else FALSE
+        found = self.either_ids.get(kept)
+        if found is None:
+            found = self.either_ids[kept] = len(self.schemas)
+            self.schemas.append((Either(kept), self.synthetic, self.schemas[abs(min(kept[0], key=abs))][2]))
+        return frozenset((found,))
 
     def malformed(self, what: str, where: str, value: Any, wanted: str) -> SchemaError:
         """The error for a keyword whose value is of the wrong kind."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...errors import UnsatisfiableError
 from .numbers import ANY_NUMBER, NumberShape
 from .strings import ANY_STRING, StringShape
 
-__all__ = ["ANY", "FALSE", "NEVER", "TRUE", "ArrayShape", "Conjunction", "Form", "KeyClass", "ObjectShape", "join"]
+__all__ = ["ANY", "FALSE", "NEVER", "TRUE", "ArrayShape", "Conjunction", "Cycle", "Either", "Form", "KeyClass", "ObjectShape", "join"]
 
 Conjunction = frozenset[int]
 TRUE: Conjunction = frozenset()
@@ -42,6 +43,16 @@ class ObjectShape(NamedTuple):
     low: int = 0
     high: int = -1
     witnesses: tuple[Witness, ...] = ()
+
+
+class Either(NamedTuple):
+    """A disjunction of conjunctions: a schema that no text holds."""
+
+    parts: tuple[Conjunction, ...]
+
+
+class Cycle(UnsatisfiableError):
+    """A schema whose form was asked for while it was being made."""
 
 
 class Counted(NamedTuple):

@@ -18,7 +18,7 @@ from .normal import Normaliser
 from .numbers import exact, number_expression, value_expression
 from .reading import Scope, escape
 from .session import Session
-from .shapes import ANY, ArrayShape, Conjunction, Form, settle_array
+from .shapes import ANY, ArrayShape, Conjunction, Either, Form, settle_array
 from .strings import string_expression
 
 __all__ = ["Writer"]
@@ -185,6 +185,8 @@ class Writer:
     def _fast(self, schema: Any, scope: Scope, where: str, depth: int) -> int:
         """The expression of a plain schema; -1 for those that are not plain."""
         if schema.__class__ is not dict:
+            if schema.__class__ is Either:
+                return -1
             if schema is True:
                 return self.text.values[depth if depth < self.deepest else self.deepest]
             if schema is False:
@@ -229,7 +231,7 @@ class Writer:
         if kind == "string":
             if not mask & (reading.LENGTH | reading.FORMAT):
                 return self.text.string
-            return self._string(schema, mask, where)
+            return self._string(schema, mask, scope, where)
         if kind == "object":
             return self._object(schema, mask, scope, where, depth)
         if kind == "array":
@@ -245,15 +247,15 @@ class Writer:
         if types & 12:
             parts.append(self._number(schema, mask, None if types & 8 else True, scope, where))
         if types & 16:
-            parts.append(self._string(schema, mask, where))
+            parts.append(self._string(schema, mask, scope, where))
         if types & 32:
             parts.append(self._object(schema, mask, scope, where, depth))
         if types & 64:
             parts.append(self._array_of(schema, mask, scope, where, depth))
         return parts[0] if len(parts) == 1 else self.set.union(parts)
 
-    def _string(self, schema: dict[str, Any], mask: int, where: str) -> int:
-        shape = read.string_shape(self.session, schema, mask, where)
+    def _string(self, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> int:
+        shape = read.string_shape(self.session, schema, mask, scope, where)
         if isinstance(shape, str):
             return self.session.never(f"{shape} at {where}")
         return string_expression(self.session, (shape,), where)
