@@ -16,7 +16,8 @@ import pytest
 
 from constrain.__main__ import main
 from constrain.cli.journal import Journal
-from constrain.errors import ConstrainError
+from constrain.errors import ConstrainError, LimitExceeded
+from constrain.frontends.json_schema import SchemaReport
 from tests import scripted_job
 from tests.conftest import ROOT
 
@@ -253,6 +254,76 @@ def test_check(capsys, arguments, code, shown):
     assert shown in out if shown else out == ""
 
 
+REPORTS = [
+    ('{"type":"integer","title":"t"}', 0, ["exact       #/type", "annotation  #/title", "exact: 1, annotations: 1, refused: 0; the schema is carried out exactly"]),
+    (r'{"properties":{"a":{"pattern":"(a)\\1"}},"then":{}}', 1, [
+        "annotation  #/then: says nothing without 'if'", "refused     #/properties/a/pattern: 'pattern' with back-reference is not supported",
+        "refused: 1; as a whole the schema is refused",
+    ]),
+    ('{"type":"number","minimum":3,"maximum":2}', 1, ["refused: 0; json schema: nothing satisfies it: 'minimum' 3 and 'maximum' 2"]),
+    ('{"allOf":[{"$ref":"http://example.org/a"},{"$ref":"b.json"}]}', 1, [
+        "refused     #/allOf/0/$ref: '$ref' to 'http://example.org/a'", "refused     #/allOf/1/$ref: '$ref' to 'b.json'",
+    ]),
+    ("false", 1, ["nothing satisfies it"]),
+    ("true", 0, ["exact: 0"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "code", "shown"), REPORTS, ids=[schema for schema, _, _ in REPORTS])
+def test_check_reports_what_becomes_of_each_keyword(capsys, schema, code, shown):
+    assert main(["check", "--report", "--schema", schema]) == code
+    out = capsys.readouterr().out
+    assert [words for words in shown if words not in out] == []
+    assert main(["check", "--report", "--quiet", "--schema", schema]) == code
+    assert capsys.readouterr().out == ""
+
+
+def test_a_report_on_a_terminal_is_a_table(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    long = "a" * 90
+    schema = {"properties": {long: {"format": "zip"}, "[bold]": {"type": "null"}}}
+    assert main(["check", "--report", "--schema", json.dumps(schema)]) == 0
+    out = capsys.readouterr().out
+    assert "keyword" in out and "[bold]" in out
+    assert out.count("a" * 10) >= 3  # the place is folded, not cut
+
+
+def report(schema, **options):
+    found = SchemaReport.of(schema, **options)
+    return found, dict(found.reasons)
+
+
+def test_reports_say_why_a_keyword_means_nothing():
+    old = "http://json-schema.org/draft-07/schema#"
+    definitions = {"a": {"type": "integer", "prefixItems": [{"x": 1}]}, "b": {"uniqueItems": True}}
+    found, why = report({"$schema": old, "$ref": "#/definitions/a", "type": "string", "definitions": definitions})
+    assert why == {
+        "#/type": "ignored beside '$ref' in draft 7",
+        "#/definitions/a/prefixItems": "not a keyword of draft 7",
+        "#/definitions/b/uniqueItems": "nothing refers to it",
+    }
+    assert found and "#/definitions/a/type" in found.exact
+    _, why = report({"minContains": 2, "additionalItems": False, "format": "zip", "x-mine": {"type": 5}})
+    assert set(why) == {"#/minContains", "#/additionalItems", "#/format"}
+    _, why = report({"$schema": "http://json-schema.org/draft-04/schema#", "if": {"x": 1}, "then": {}, "const": 3})
+    assert set(why) == {"#/if", "#/then", "#/const"}
+    _, why = report({"type": "string", "format": "date"}, formats="annotate")
+    assert why == {"#/format": "formats are annotations here"}
+    found, _ = report({"$ref": "#/$defs/a/properties/b", "$defs": {"a": {"properties": {"b": {"type": "null"}}}}})
+    assert "#/$defs/a/properties/b/type" in found.exact
+
+
+def test_reports_on_what_cannot_be_read(capsys):
+    assert main(["check", "--report", "--schema", '{"type":"nope"}']) == 2
+    assert "'type' at # is 'nope'" in capsys.readouterr().err
+    deep = {"type": "null"}
+    for _ in range(3000):
+        deep = {"not": deep}
+    with pytest.raises(LimitExceeded, match="depth"):
+        SchemaReport.of(deep)
+
+
 def test_check_reads_files_and_standard_input(tmp_path, capsys, monkeypatch):
     (tmp_path / "t.txt").write_text("ab")
     (tmp_path / "c.txt").write_text("ab\ncd\n")
@@ -271,6 +342,8 @@ def test_check_reads_files_and_standard_input(tmp_path, capsys, monkeypatch):
         (["check", "--regex", "a", "x", "--file", "y"], "two texts"),
         (["check", "--regex", "a", "--file", "none"], "cannot read 'none'"),
         (["check", "--choices", "none", "x"], "cannot read 'none'"),
+        (["check", "--regex", "a", "--report"], "--report goes with --schema"),
+        (["check", "--schema", SCHEMA, "--report", "x"], "expected no text"),
         (["check", "--regex", "a", "--whitespace", "compact", "x"], "--whitespace goes with --schema"),
         (["check", "--schema", SCHEMA, "--whitespace", "lots", "x"], "lots"),
         (["generate", "--raw", "--system", "s", "p"], "--raw"),

@@ -22,7 +22,9 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Option
 import pytest
 
 import constrain
+from constrain.extraction import Extractor
 from constrain.frontends.json_schema.types import read_type
+from constrain.generate import LanguageModel
 
 pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed")
 import typing_extensions  # noqa: E402 - comes with pydantic
@@ -366,3 +368,41 @@ def test_pydantic_comes_only_with_a_type():
 def test_schemas_are_json():
     for kind in TYPES:
         json.dumps(read_type(kind).schema, default=float)
+
+
+# ---------------------------------------------------------------- extract
+
+
+@pytest.fixture
+def lm(monkeypatch):
+    from tests import scripted_job
+
+    monkeypatch.setattr(scripted_job, "DELAY", 0.0)
+    return LanguageModel(scripted_job.Scripted())
+
+
+@pytest.mark.parametrize("kind", [Cat, Point, Size, Level, dt.date, uuid.UUID, decimal.Decimal], ids=lambda kind: kind.__name__)
+def test_extract_gives_an_object_of_the_type(lm, kind):
+    assert isinstance(constrain.extract(lm, "a text", kind, max_tokens=300), kind)
+
+
+def test_extract_takes_annotations_adapters_and_plain_schemas(lm):
+    found = constrain.extract(lm, "a text", tuple[Colour, Optional[dt.time], Annotated[int, at(ge=1, le=9)]], max_tokens=300)
+    assert isinstance(found, tuple) and isinstance(found[0], Colour) and 1 <= found[2] <= 9
+    number = {"type": "number", "minimum": 0, "maximum": 9, "multipleOf": 0.5}
+    same = [constrain.extract(lm, "a text", one) for one in (number, json.dumps(number))]
+    assert same[0] == same[1]
+    assert constrain.extract(lm, "a text", TypeAdapter(Annotated[int, at(ge=1, le=9)])) in range(1, 10)
+
+
+def test_extract_says_what_a_validator_refused(lm):
+    class Never(BaseModel):
+        sure: bool
+
+        @pydantic.model_validator(mode="after")
+        def refuse(self) -> Any:
+            raise TypeError("never")
+
+    with pytest.raises(constrain.ConstrainError, match="Never refuses .*never"):
+        constrain.extract(lm, "a text", Never)
+    assert isinstance(Extractor(lm, Never).try_extract(["a"])[0], constrain.ConstrainError)
