@@ -61,6 +61,9 @@ _JOINS_BACK = (_JOINS_ON - _ranges("a872")) | _ranges(
     " 72f 74d 759-75b 76b-76c 771 773-774 778-779 840 846-847 849 854 867 869-86a 8aa-8ac 8ae 8b1-8b2 8b9"
 )
 
+# Transparent marks: general ones, and those of the scripts that join.
+_TRANSPARENT = _ranges("300-36f 610-61a 64b-65f 670 6d6-6ed 711 730-74a 7eb-7f3 859-85b 8ca-8ff 1885-1886 18a9 1e944-1e94a")
+
 _ASCII = CodePoints.between("\0", "\x7f")
 _LOWER_LDH = CodePoints.between("a", "z") | CodePoints.between("0", "9") | CodePoints.of("-")
 _SEPARATORS = CodePoints.of(".\u3002\uff0e\uff61")  # RFC 3490, 3.1
@@ -164,57 +167,48 @@ class _Words:
     def has(self, points: CodePoints) -> int:
         return self.seq(self.star(~points), self.char(points), self.any)
 
-    def only_after(self, points: CodePoints, before: CodePoints) -> int:
-        """Each of `points` has one of `before`, which are others, in front of it."""
-        return self.many(self.char(~points), self.seq(self.char(before), self.char(points)))
-
-    def only_before(self, points: CodePoints, after: CodePoints) -> int:
-        """Each of `points`, or a run of them, has one of `after` behind it."""
-        run = self.seq(self.char(points), self.star(points))
-        return self.many(self.char(~points), self.seq(run, self.char(after - points)))
-
     def many(self, *parts: int) -> int:
         return int(self.set.repeat(self.alt(*parts), 0, -1))
 
 
 def _context(w: _Words) -> list[int]:
-    """RFC 5892, appendix A. Said without complements: what breaks a rule is then seen at once to be dead."""
-    viramas = _marks_by_class()[9]
-    dot, keraia, kana_dot = CodePoints.of("\u00b7"), CodePoints.of("\u0375"), CodePoints.of("\u30fb")
-    small_l, geresh = CodePoints.of("l"), CodePoints.of("\u05f3\u05f4")
-    digits, extended = CodePoints.between("\u0660", "\u0669"), CodePoints.between("\u06f0", "\u06f9")
-    return [
-        _non_joiner(w, viramas),
-        w.only_after(CodePoints.of("\u200d"), viramas),
-        w.only_after(dot, small_l),
-        w.only_before(dot, small_l),
-        w.only_before(keraia, _GREEK),
-        w.only_after(geresh, _HEBREW - geresh),
-        w.alt(w.star(~kana_dot), w.has(_KANA_OR_HAN)),
-        w.alt(w.star(~digits), w.star(~extended)),
+    """RFC 5892, appendix A: a sequence of plain characters and of those that need a neighbour, with it.
+
+    The rules A.8 and A.9, Arabic digits of two kinds, follow from the Bidi rule, whose classes for them are AN and EN.
+
+    Said without complements, so that what breaks a rule is dead at once. Where one letter serves two neighbours, they are
+    one part of the sequence: `l·l·l`, or letters of which each joins the next.
+    """
+    char, one = w.char, CodePoints.of
+    viramas, keraia, geresh = _marks_by_class()[9], one("\u0375"), one("\u05f3\u05f4")
+    small_l, dotted = char(one("l")), w.seq(char(one("\u00b7")), char(one("l")))
+    transparent = w.star(_TRANSPARENT & _category("Mn"))
+    gap = w.seq(transparent, char(one("\u200c")), transparent)
+    parts = [
+        char(~(_JOINERS | keraia | geresh | one("\u00b7"))),
+        w.seq(char(viramas), char(_JOINERS)),  # A.1, A.2
+        w.seq(char(_JOINS_ON), w.many(w.seq(gap, char(_JOINS_ON & _JOINS_BACK))), gap, char(_JOINS_BACK)),  # A.1
+        w.seq(small_l, dotted, w.many(dotted)),  # A.3
+        w.seq(char(keraia), w.star(keraia), char(_GREEK - keraia)),  # A.4
+        w.seq(char(_HEBREW - geresh), char(geresh), w.star(geresh)),  # A.5, A.6
     ]
+    dot, kana = one("\u30fb"), _KANA_OR_HAN
+    ended = w.alt(1, w.seq(char(kana), w.any), w.seq(char(dot), w.star(~kana), char(kana), w.any))
+    return [w.many(*parts), w.seq(w.star(~kana - dot), ended)]  # A.7
 
 
-def _non_joiner(w: _Words, viramas: CodePoints) -> int:
-    """A.1: after a virama, or between letters that join there but for transparent marks; one letter may join both ways."""
-    points = CodePoints.of("\u200c")
-    transparent = w.star(_category("Mn") - _ranges("1171e"))
-    gap = w.seq(transparent, w.char(points), transparent)
-    chain = w.seq(w.char(_JOINS_ON), w.many(w.seq(gap, w.char(_JOINS_ON & _JOINS_BACK))), gap, w.char(_JOINS_BACK))
-    return w.many(w.char(~points), w.seq(w.char(viramas), w.char(points)), chain)
-
-
-def _normal_form(w: _Words) -> list[int]:
-    """Normalization form C, or narrower: marks in canonical order, and none that could compose with a letter before it."""
+def _normal_form(w: _Words) -> int:
+    """Normalization form C, or narrower: marks in canonical order, and none that could compose with the letter before it."""
     by_class = _marks_by_class()
     marks = CodePoints(r for points in by_class.values() for r in points.ranges)
     letters, later = _composing()
-    run = w.seq(*(w.star(by_class[combining]) for combining in sorted(by_class)))
-    in_order = w.seq(run, w.many(w.seq(w.char(~marks), run)))
-    apart = w.many(w.seq(w.char(~marks - letters), w.star(marks)), w.seq(w.char(letters), w.star(marks - later)))
-    directly = later - marks  # vowel signs of class 0 compose only with what stands directly before them
-    next_to = w.seq(w.many(w.char(~letters), w.seq(w.char(letters), w.star(letters), w.char(~letters - directly))), w.star(letters))
-    return [in_order, apart, next_to]
+    order = [by_class[combining] for combining in sorted(by_class)]
+    run = w.seq(*(w.star(points) for points in order))
+    composer = w.seq(w.char(letters - marks), *(w.star(points - later) for points in order if points - later))
+    other = w.seq(w.char(~marks - letters), run)
+    parted = w.seq(w.char(~marks - letters - later), run)  # what composes need not be a mark: vowel signs
+    composers = w.many(composer)
+    return w.seq(run, w.many(w.alt(other, w.seq(composer, composers, parted))), composers)
 
 
 def _bidi_rule(w: _Words) -> int:
@@ -228,7 +222,8 @@ def _bidi_rule(w: _Words) -> int:
         return w.seq(w.char(first), w.alt(1, w.seq(w.star(inner), w.char(last))), w.star(of("NSM")))
 
     neutral = of("ES CS ET ON BN NSM")
-    rtl = [label(of("R AL"), of(f"R AL {digits}") | neutral, of(f"R AL {digits}")) for digits in ("EN", "AN")]
+    beside = _ranges("b7 375 30fb")  # these need letters from left to right, so leave them out where there are none
+    rtl = [label(of("R AL"), of(f"R AL {digits}") | (neutral - beside), of(f"R AL {digits}")) for digits in ("EN", "AN")]
     left = of("L") | CodePoints.between("A", "Z")  # upper case is in host names only
     return w.alt(*rtl, label(left, left | of("EN") | neutral, left | of("EN")))
 
@@ -284,7 +279,7 @@ def _u_label(w: _Words, normal: bool) -> int:
     third = w.alt(w.seq(no_hyphen, w.any), w.seq(w.char(hyphen), no_hyphen, w.any))
     hyphens = w.alt(inner, w.seq(inner, inner), w.seq(inner, inner, third))
     rules = [shape, w.has(~_ASCII), hyphens, _label_weights(w), *_context(w)]
-    return w.both(*rules, *(_normal_form(w) if normal else []))
+    return w.both(*rules, *([_normal_form(w)] if normal else []))
 
 
 def _domain(w: _Words, plain_label: int, separators: CodePoints, normal: bool) -> int:

@@ -3,10 +3,13 @@ r"""The texts that are regular expressions of ECMA-262 in unicode mode, as one r
 What lives here: the grammar of `Pattern` (ECMA-262, 22.2.1, flag u), its early errors included, group by group of brackets
 up to `MAX_NESTING`; brackets beyond it would need a stack.
 
-Invariant: never wider than ECMA-262. Narrower, as `formats.NARROWED` says: nesting; at most one named group, and `\k` for a
-name of one letter only (distinct names of any length are no regular language); back-references up to `\9`; of `{m,n}` and
-of ranges inside `[…]` those whose order shows in the leading digits; the property names listed below; no `(?i:…)`; `\0` inside
-`[…]` only at its end or as the first end of a range.
+Invariant: never wider than ECMA-262. Narrower, as `formats.NARROWED` says:
+
+- brackets nest at most `MAX_NESTING` deep; there are no `(?i:…)`, and no properties but those listed below;
+- at most one group has a name, and `\k` knows names of one letter (distinct names of any length are no regular language);
+- `\k` and references up to `\9` come only after their group was opened, so that closing its brackets ends any pattern;
+- of `{m,n}` and of ranges inside `[…]` those whose order shows in the leading digits; `\0` inside `[…]` only at its end or as
+  the first end of a range.
 
 A pattern is what three languages have in common: the grammar, the references, and the names. The latter two read the text
 token by token, and rely on the grammar for the rest. Held by tests/test_json_schema_formats.py.
