@@ -195,6 +195,7 @@ class JsonText:
         whole = s.union([zero, s.concat([s.byte_range(49, 57), s.repeat(digit, 0, -1)])])
         exponent = s.concat([s.byte_set(b"eE"), s.union([_EMPTY, s.byte_set(b"+-")]), s.repeat(digit, 1, -1)])
         fraction = s.concat([dot, s.repeat(digit, 1, -1)])
+        self.decimal = s.lexeme(s.concat([sign, whole, s.union([_EMPTY, fraction])]))
         self.number = s.lexeme(s.concat([sign, whole, s.union([_EMPTY, fraction]), s.union([_EMPTY, exponent])]))
         self.plain_integer = s.lexeme(s.concat([sign, whole]))
         self.integer = s.lexeme(s.concat([sign, whole, s.union([_EMPTY, s.concat([dot, s.repeat(zero, 1, -1)])])]))

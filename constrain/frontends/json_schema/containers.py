@@ -1,4 +1,4 @@
-"""Object and array shapes as expressions: members in definition order, items in place, counts by small automata.
+"""Object and array shapes as expressions: members in their order or in any, items in place, counts by small automata.
 
 Invariants: between two tokens stands exactly one run of white space (see `json_text.Layout`); every container is one
 `body` of the core, so borders survive; recursion only happens through the writer that is asked for the members'
@@ -8,10 +8,12 @@ single state's. Held by tests/corpus/json_schema/ and tests/test_json_schema_fuz
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from ..json_text import canonical
-from .shapes import ArrayShape, Conjunction, Counted, ObjectShape, Witness
+from .shapes import ANY_KEY, FALSE, ArrayShape, Conjunction, Counted, KeyClass, ObjectShape, Witness
+from .unique import enumerate_texts, write_unique
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["ObjectWriter", "write_array"]
 
 MAX_STATES = 20_000
-MAX_UNIQUE_VALUES = 9
 MAX_WITNESSES = 4
+MAX_LISTED_KEYS = 64
 MAX_CASES = 256
 
 Entry = tuple[int, int, int]  # expression, least and greatest count (-1: no bound)
@@ -78,10 +80,38 @@ class ObjectWriter:
 
     def shape(self, shape: ObjectShape) -> int:
         """The expression of a shape; NO_MATCH where nothing fits."""
+        declared = list(shape.names)
+        if any(k for k, _ in shape.classes) or shape.witnesses:
+            shape = self._with_few_keys_listed(shape)
         if shape.witnesses:
-            parts = [self._one(s, w) for s, w in self._expand(shape)]
+            parts = [self._one(s, declared, w) for s, w in self._expand(shape)]
             return int(self.session.set.union(parts))
-        return self._one(shape, [])
+        return self._one(shape, declared, [])
+
+    def _with_few_keys_listed(self, shape: ObjectShape) -> ObjectShape:
+        """The shape with the keys of small classes as names of their own: the core does not count how many are left."""
+        names, classes = dict(shape.names), []
+        for key_class, item in shape.classes:
+            few = self._few_keys(key_class, shape.low) if 1 not in item else None
+            if few is None:
+                classes.append((key_class, item))
+                for w in shape.witnesses if 1 not in item else ():
+                    few = self._few_keys(key_class | w.keys, shape.low)
+                    names.update((n, item) for n in few or () if n not in names)
+            else:
+                names.update((n, item) for n in few if n not in names)
+        return shape._replace(names=names, classes=tuple(classes) or ((ANY_KEY, FALSE),))
+
+    def _few_keys(self, key_class: KeyClass, low: int) -> list[str] | None:
+        """The keys of a class; None where there are many."""
+        if not key_class:
+            return None
+        s, text = self.session.set, self.writer.text
+        language = self.writer.normaliser.keys.language(key_class)
+        if self.session.options.escapes == "any":
+            language = s.intersection([language, text.one_spelling])
+        found = enumerate_texts(s, language, max(MAX_LISTED_KEYS, low))
+        return None if found is None else [json.loads(b'"%s"' % body) for body in found]
 
     def _expand(self, shape: ObjectShape) -> list[tuple[ObjectShape, list[Witness]]]:
         """Every way to let a witness be one of the names, or one further key."""
@@ -106,13 +136,14 @@ class ObjectWriter:
                 return [(shape._replace(witnesses=()), [])]
         return cases
 
-    def _one(self, shape: ObjectShape, witnesses: list[Witness]) -> int:
+    def _one(self, shape: ObjectShape, declared: list[str], witnesses: list[Witness]) -> int:
         if len(witnesses) > MAX_WITNESSES:
             self.session.refuse(f"more than {MAX_WITNESSES} negations about unnamed properties of one object", self.where)
             witnesses = []
         entries: list[Entry] = []
-        order = self.ordered([*shape.names, *sorted(shape.required.difference(shape.names))])
-        for name in order:
+        num_ordered = 0
+        order = list(dict.fromkeys([*self.ordered(declared), *shape.names, *sorted(shape.required)]))
+        for i, name in enumerate(order):
             item = shape.names.get(name)
             if item is None:
                 item = self.writer.normaliser.keys.value_of(shape.classes, name)
@@ -124,13 +155,14 @@ class ObjectWriter:
                     return self.session.never(f"the required property {name!r} at {self.where} cannot exist: {why}")
                 continue
             entries.append((self.entry(self.key(name), value), int(needed), 1))
+            num_ordered += i < len(declared)
         rest = self._classes(shape, order, ())
         around: list[Entry] = [(rest, 0, -1)] if rest else []
         parts = []
         for groups in _partitions(witnesses):
             found = [self._classes(shape, order, group) for group in groups]
             if all(found):
-                parts.append(self.entries([*entries, *around, *((f, 1, 1) for f in found)], len(entries), shape.low, shape.high))
+                parts.append(self.entries([*entries, *around, *((f, 1, 1) for f in found)], num_ordered, shape.low, shape.high))
         return self.session.set.union(parts) or self.session.never(f"no further property may be there as a negation at {self.where} asks")
 
     def ordered(self, names: list[str]) -> list[str]:
@@ -192,12 +224,9 @@ def write_array(writer: Writer, shape: ArrayShape, where: str, depth: int) -> in
     """The expression of an array shape; NO_MATCH where nothing fits."""
     s, layout = writer.session.set, writer.text.layout(depth)
     if shape.unique and not 0 <= shape.high <= 1:
-        values = _listed_values(writer, shape)
-        if values is None:
-            limit = f" (it is carried out for at most {MAX_UNIQUE_VALUES} listed scalar values)"
-            writer.session.refuse("'uniqueItems'", where, limit)
-        else:
-            return _wrap(writer, _distinct(writer, shape, values, where, depth), shape.low == 0, where, depth)
+        inner = write_unique(writer, shape, where, depth)
+        if inner >= 0:
+            return _wrap(writer, inner, shape.low == 0, where, depth)
     if shape.contains:
         inner = _automaton(writer, shape, where, depth)
         return _wrap(writer, inner, shape.low == 0 and not any(c.low for c in shape.contains), where, depth)
@@ -325,35 +354,3 @@ def _split(writer: Writer, counted: Counted, place: int, n: int) -> list[tuple[C
         return [(frozenset(), n), (counted.item, n + 1)]
     outside = writer.normaliser.negated(counted.item)
     return [(outside, n)] + ([(counted.item, n + 1)] if n < counted.high else [])
-
-
-def _listed_values(writer: Writer, shape: ArrayShape) -> list[Any] | None:
-    """The scalar values that the items of an array may take, where they are few."""
-    if shape.prefix or shape.contains:
-        return None
-    form = writer.normaliser.form(shape.rest)
-    if form.objects or form.arrays:
-        return None
-    values: list[Any] = ([None] if form.null else []) + [v for bit, v in ((1, False), (2, True)) if form.booleans & bit]
-    for group in (form.numbers, form.strings):
-        for x in group:
-            if x.values is None:  # type: ignore[attr-defined]
-                return None
-            values += [v for v in x.values if v not in values or isinstance(v, bool)]  # type: ignore[attr-defined]
-    return values if len(values) <= MAX_UNIQUE_VALUES else None
-
-
-def _distinct(writer: Writer, shape: ArrayShape, values: list[Any], where: str, depth: int) -> int:
-    """Lists of some values, none twice: a state is the set of values that have been used."""
-    s, comma = writer.session.set, writer.text.layout(depth).comma
-    items = [_item(writer, writer.constant(v, where) | shape.rest, where, depth) for v in values]
-    done: dict[int, int] = {}
-    for used in sorted(range(1 << len(values)), key=lambda u: -u.bit_count()):
-        n = used.bit_count()
-        parts = [1] if n >= shape.low else []
-        if shape.high < 0 or n < shape.high:
-            for i, item in enumerate(items):
-                if item and not used >> i & 1 and done[used | 1 << i]:
-                    parts.append(s.concat([item if n == 0 else s.concat([comma, item]), done[used | 1 << i]]))
-        done[used] = s.union(parts)
-    return int(done[0])

@@ -65,7 +65,7 @@ class Denial:
             yield self._other_types(types)
         if types & 12 and mask & reading.NUMERIC:
             yield Form(numbers=tuple(self._other_numbers(schema, scope, where)))
-        if types & 16 and mask & (reading.LENGTH | reading.FORMAT):
+        if types & 16 and mask & (reading.LENGTH | reading.FORMAT | reading.CONTENT):
             yield Form(strings=tuple(self._other_strings(schema, scope, where)))
         if types & 32:
             yield Form(objects=tuple(self._other_objects(schema, mask, scope, where)))
@@ -135,6 +135,10 @@ class Denial:
             yield StringShape(min=high + 1)
         if "pattern" in schema:
             yield StringShape(patterns=frozenset(((schema["pattern"], False),)))
+        for pattern in read.content_patterns(self.session, schema, where) if "contentEncoding" in scope.keywords else ():
+            if pattern != read.BASE64:
+                self.session.refuse("the negation of 'contentMediaType'", where)
+            yield StringShape(patterns=frozenset(((pattern, False),)))
         name = read.asserted_format(self.session, schema, scope, where)
         if name:
             yield StringShape(formats=frozenset(((name, False),)))

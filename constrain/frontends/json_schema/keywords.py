@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from .formats import FORMATS, REFUSED
 from .numbers import ANY_NUMBER, NumberShape, exact, settle
-from .reading import FORMAT, LENGTH, Scope, escape
+from .reading import CONTENT, FORMAT, LENGTH, Scope, escape
 from .session import Session
 from .shapes import ANY_KEY, TRUE, ArrayShape, Conjunction, Counted, KeyClass, ObjectShape
 from .strings import ANY_STRING, StringShape
@@ -21,6 +22,7 @@ from .strings import settle as settle_string
 
 TYPES = {"null": 1, "boolean": 2, "integer": 4, "number": 8 | 4, "string": 16, "object": 32, "array": 64}
 ALL_TYPES = 127
+BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"  # RFC 4648, section 4
 
 
 def types_of(session: Session, schema: dict[str, Any], where: str) -> int:
@@ -65,7 +67,7 @@ def number_keyword(session: Session, schema: dict[str, Any], keyword: str, where
 
 def string_shape(session: Session, schema: dict[str, Any], mask: int, scope: Scope, where: str) -> StringShape | str:
     """minLength, maxLength, pattern, format."""
-    if not mask & (LENGTH | FORMAT):
+    if not mask & (LENGTH | FORMAT | CONTENT):
         return ANY_STRING
     low, high = count(session, schema, "minLength", where, 0), count(session, schema, "maxLength", where, -1)
     patterns: frozenset[tuple[str, bool]] = frozenset()
@@ -74,10 +76,35 @@ def string_shape(session: Session, schema: dict[str, Any], mask: int, scope: Sco
         if not isinstance(pattern, str):
             raise session.malformed("'pattern'", where, pattern, "a string")
         patterns = frozenset(((pattern, True),))
+    if mask & CONTENT:
+        patterns = patterns.union((p, True) for p in content_patterns(session, schema, where))
     name = asserted_format(session, schema, scope, where)
     formats = frozenset(((name, True),)) if name else frozenset()
     shape = StringShape(low, high, patterns, formats)
     return shape if high < 0 or low <= high else settle_string(shape)
+
+
+def content_patterns(session: Session, schema: dict[str, Any], where: str) -> list[str]:
+    """Drafts up to 7 let `contentEncoding` and `contentMediaType` be assertions, and where no draft is given they are."""
+    is_base64 = schema.get("contentEncoding") == "base64"
+    if schema.get("contentMediaType") != "application/json":
+        return [BASE64] if is_base64 else []
+    if is_base64:
+        session.refuse("'contentMediaType' 'application/json' inside base64", where)
+    return [json_pattern()]
+
+
+@lru_cache(maxsize=1)
+def json_pattern(depth: int = 3) -> str:
+    """JSON texts whose containers nest at most `depth` deep, as a pattern: narrower than the standard, so never denied."""
+    space = r"[ \t\n\r]*"
+    string = r'"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"'
+    value = rf"(?:{string}|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)"
+    for _ in range(depth):
+        item, member = f"{value}{space}", f"{string}{space}:{space}{value}{space}"
+        containers = rf"\[{space}(?:{item}(?:,{space}{item})*)?\]|\{{{space}(?:{member}(?:,{space}{member})*)?\}}"
+        value = f"(?:{value}|{containers})"
+    return f"^{space}{value}{space}$"
 
 
 def asserted_format(session: Session, schema: dict[str, Any], scope: Scope, where: str) -> str | None:

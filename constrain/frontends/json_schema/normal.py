@@ -164,6 +164,8 @@ class Normaliser:
         if mask & reading.REF and 0 < scope.draft <= 7:
             return self.form(self.reference(schema, scope, where))
         if mask & reading.IDENTIFIER:
+            if mask & reading.REF and scope.draft == reading.LOOSE and schema is not scope.root:
+                self.session.refuse("'$ref' beside '$id' without '$schema'", where, ": drafts up to 7 ignore the '$id', later ones do not")
             scope = scope.enter(schema)
         if mask & reading.UNEVALUATED and any(schema.get(k, True) not in (True, {}) for k in _UNEVALUATED):
             return self.annotations.asserted(schema, mask, scope, where)

@@ -26,7 +26,7 @@ TYPE, VALUES, REF, DYNAMIC, IDENTIFIER = 1, 2, 4, 8, 16
 LENGTH, FORMAT, NUMERIC = 32, 64, 128
 PROPERTIES, REQUIRED, ADDITIONAL, PATTERNS, COUNT, NAMES, DEPENDENT = 256, 512, 1024, 2048, 4096, 8192, 16384
 ITEMS, PREFIX, ADDITIONAL_ITEMS, LENGTH_ITEMS, CONTAINS, UNIQUE = 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20
-ALL_OF, ANY_OF, ONE_OF, NOT, IF, UNEVALUATED = 1 << 21, 1 << 22, 1 << 23, 1 << 24, 1 << 25, 1 << 26
+ALL_OF, ANY_OF, ONE_OF, NOT, IF, UNEVALUATED, CONTENT = 1 << 21, 1 << 22, 1 << 23, 1 << 24, 1 << 25, 1 << 26, 1 << 27
 
 _ALWAYS = {
     "type": TYPE, "enum": VALUES, "$ref": REF, "minLength": LENGTH, "maxLength": LENGTH, "pattern": LENGTH, "format": FORMAT,
@@ -35,6 +35,7 @@ _ALWAYS = {
     "minProperties": COUNT, "maxProperties": COUNT, "items": ITEMS, "minItems": LENGTH_ITEMS, "maxItems": LENGTH_ITEMS,
     "uniqueItems": UNIQUE, "allOf": ALL_OF, "anyOf": ANY_OF, "oneOf": ONE_OF, "not": NOT,
 }  # fmt: skip
+_CONTENT = {"contentEncoding": CONTENT, "contentMediaType": CONTENT}
 _SINCE_6 = {"const": VALUES, "contains": CONTAINS, "propertyNames": NAMES, "$id": IDENTIFIER}
 _SINCE_2019 = {
     "dependentRequired": DEPENDENT, "dependentSchemas": DEPENDENT, "unevaluatedProperties": UNEVALUATED,
@@ -43,7 +44,7 @@ _SINCE_2019 = {
 _OLD = {"dependencies": DEPENDENT, "additionalItems": ADDITIONAL_ITEMS}
 _DRAFT_4 = {**_ALWAYS, **_OLD, "id": IDENTIFIER}
 _DRAFT_6 = {**_ALWAYS, **_OLD, **_SINCE_6}
-_DRAFT_7 = {**_DRAFT_6, "if": IF}
+_DRAFT_7 = {**_DRAFT_6, **_CONTENT, "if": IF}
 _DRAFT_2019 = {**_ALWAYS, **_SINCE_6, **_SINCE_2019, "if": IF, "dependencies": DEPENDENT, "additionalItems": ADDITIONAL_ITEMS, "$recursiveRef": DYNAMIC}
 _DRAFT_2020 = {**_ALWAYS, **_SINCE_6, **_SINCE_2019, "if": IF, "dependencies": DEPENDENT, "prefixItems": PREFIX, "$dynamicRef": DYNAMIC}
 KEYWORDS: dict[int, dict[str, int]] = {
@@ -220,7 +221,7 @@ class Scope:
         if self._resolver is None:
             from referencing import Registry, Resource
 
-            specification = _specification(self.draft)
+            specification = _specification(self.draft, self.root)
             registry: Any = _metaschemas()
             for uri, contents in (self.remotes or {}).items():
                 resource = Resource.from_contents(contents, default_specification=specification)
@@ -279,13 +280,16 @@ class Scope:
         identifier = schema.get("id" if self.draft == 4 else "$id")
         if not isinstance(identifier, str) or identifier.startswith("#"):
             return self
-        specification = _specification(self.draft)
+        specification = _specification(self.draft, self.root)
         return self.at(self.resolver().in_subresource(specification.create_resource(schema)))
 
 
-def _specification(draft: int) -> Any:
+def _specification(draft: int, root: Any) -> Any:
+    """How references are read; where no draft is given `definitions` without `$defs` says draft 7."""
     from referencing import jsonschema as specifications
 
+    if draft == LOOSE and isinstance(root, dict) and "definitions" in root and "$defs" not in root:
+        draft = 7
     return {
         4: specifications.DRAFT4, 6: specifications.DRAFT6, 7: specifications.DRAFT7, 2019: specifications.DRAFT201909,
     }.get(draft, specifications.DRAFT202012)  # fmt: skip

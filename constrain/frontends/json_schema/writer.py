@@ -326,6 +326,7 @@ class Writer:
                 self.nesting -= 1
                 return session.never(f"the required property {name!r} at {where} cannot exist: {session.reason}")
         names = list(properties)
+        num_names = len(entries)
         rest = self._additional(schema, scope, where, inner)
         for name in required:
             if name not in properties and name not in names:
@@ -334,7 +335,6 @@ class Writer:
                     return session.never(f"'required' at {where} asks for the property {name!r}, which 'additionalProperties' forbids")
                 names.append(name)
                 entries.append((out.entry(out.key(name), rest), 1, 1))
-        num_names = len(entries)
         if rest:
             entries.append((out.open_entry(out.other_key(names, None), rest, False), 0, -1))
         self.nesting -= 1
