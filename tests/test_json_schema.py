@@ -136,10 +136,10 @@ def test_python_types() -> None:
 
 
 def test_lenient_warns_and_goes_on() -> None:
-    schema = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
-    with pytest.warns(UserWarning, match="'uniqueItems' is not supported at #"):
+    schema = {"type": "array", "items": {"type": "object"}, "uniqueItems": True}
+    with pytest.warns(UserWarning, match="'uniqueItems' over arrays or objects is not supported at #"):
         expr = constrain.json_schema(schema, lenient=True)
-    assert expr.matches('["a", "a"]') and not expr.matches("[1]")
+    assert expr.matches("[{}, {}]") and not expr.matches("[1]")
 
 
 def test_report() -> None:

@@ -30,6 +30,15 @@ class Emptiness:
         """Is it certain that no value satisfies both?"""
         return not self.possible(x | y)
 
+    def is_hopeless(self, shape: object) -> bool:
+        """Is it certain that nothing has this shape?"""
+        try:
+            if isinstance(shape, ObjectShape):
+                return self.empty_object(shape, 1)
+            return isinstance(shape, ArrayShape) and self.empty_array(shape, 1)
+        except Cycle:
+            return False
+
     def empty(self, conjunction: Conjunction, depth: int = 0) -> bool:
         """Is it certain that nothing satisfies the conjunction? False where that is not known."""
         return not self.possible(conjunction, depth)

@@ -67,6 +67,7 @@ _TRANSPARENT = _ranges("300-36f 610-61a 64b-65f 670 6d6-6ed 711 730-74a 7eb-7f3 
 _ASCII = CodePoints.between("\0", "\x7f")
 _LOWER_LDH = CodePoints.between("a", "z") | CodePoints.between("0", "9") | CodePoints.of("-")
 _SEPARATORS = CodePoints.of(".\u3002\uff0e\uff61")  # RFC 3490, 3.1
+_BELOW = 220  # the combining class of marks below
 _COMPOSED_IN: tuple[Range, ...] = ((0xC0, 0x30FF), (0x10000, 0x16FFF))  # where the primary composites are
 
 
@@ -120,24 +121,47 @@ def _marks_by_class() -> dict[int, CodePoints]:
 
 
 @cache
-def _composing() -> tuple[CodePoints, CodePoints]:
-    """The letters that compose with a mark, and those marks, whichever with which.
-
-    A letter counts if it, or what it decomposes to, composes. A text whose marks are in canonical order is in form C if no
-    such mark follows such a letter: the first composition of the algorithm (UAX 15) is that of a mark with the letter
-    before it, or with a prefix of that letter's decomposition.
-    """
-    letters: set[str] = set()
-    marks: set[str] = set()
+def _composites() -> dict[str, tuple[str, str]]:
+    """The primary composites (UAX 15): two characters that normalization form C makes one."""
+    found = {}
     for low, high in _COMPOSED_IN:
         for code in range(low, high + 1):
-            both = unicodedata.decomposition(chr(code)).split()
-            if len(both) == 2 and both[0][0] != "<":
-                first, mark = (chr(int(part, 16)) for part in both)
+            parts = unicodedata.decomposition(chr(code)).split()
+            if len(parts) == 2 and parts[0][0] != "<":
+                first, mark = (chr(int(part, 16)) for part in parts)
                 if unicodedata.normalize("NFC", first + mark) == chr(code):
-                    letters |= {first, chr(code)}
-                    marks.add(mark)
-    return CodePoints.of(letters), CodePoints.of(marks)
+                    found[chr(code)] = (first, mark)
+    return found
+
+
+def _composing() -> list[tuple[CodePoints, CodePoints]]:
+    """Letters, and the marks with which some of them compose: directly, or after other marks that do not.
+
+    In a text whose marks are in canonical order, the first composition of the algorithm is that of a mark with the letter
+    before it, less those marks of the letter itself that order puts behind. A text with no such mark is in form C. Two
+    kinds of letters are enough to keep what is written: those that have a mark below, as in Yoruba, and all others.
+    """
+    made = _composites()
+    marks_of: dict[str, set[str]] = {}
+    for first, mark in made.values():
+        marks_of.setdefault(first, set()).add(mark)
+    every = {mark for _, mark in made.values()}
+    kinds: dict[bool, tuple[set[str], set[str]]] = {True: (set(), set()), False: (set(), set())}
+    for letter in {*marks_of, *made}:
+        refused = {mark for mark in every if mark in marks_of.get(_reached(letter, mark, made), ())}
+        if refused:
+            letters, marks = kinds[letter in made and unicodedata.combining(made[letter][1]) == _BELOW]
+            letters.add(letter)
+            marks |= refused
+    return [(CodePoints.of(letters), CodePoints.of(marks)) for letters, marks in kinds.values()]
+
+
+def _reached(letter: str, mark: str, made: dict[str, tuple[str, str]]) -> str:
+    """What a mark finds before it: the letter without its own marks of a greater combining class."""
+    combining = unicodedata.combining(mark)
+    while combining and letter in made and unicodedata.combining(made[letter][1]) > combining:
+        letter = made[letter][0]
+    return letter
 
 
 class _Words:
@@ -201,14 +225,20 @@ def _normal_form(w: _Words) -> int:
     """Normalization form C, or narrower: marks in canonical order, and none that could compose with the letter before it."""
     by_class = _marks_by_class()
     marks = CodePoints(r for points in by_class.values() for r in points.ranges)
-    letters, later = _composing()
+    groups = _composing()
+    letters = CodePoints(r for points, _ in groups for r in points.ranges)
+    later = CodePoints(r for _, points in groups for r in points.ranges)
     order = [by_class[combining] for combining in sorted(by_class)]
-    run = w.seq(*(w.star(points) for points in order))
-    composer = w.seq(w.char(letters - marks), *(w.star(points - later) for points in order if points - later))
-    other = w.seq(w.char(~marks - letters), run)
-    parted = w.seq(w.char(~marks - letters - later), run)  # what composes need not be a mark: vowel signs
+
+    def run(refused: CodePoints) -> int:
+        return w.seq(*(w.star(points - refused) for points in order))
+
+    composer = w.alt(*(w.seq(w.char(points - marks), run(refused)) for points, refused in groups))
+    free = run(NONE)
+    other = w.seq(w.char(~marks - letters), free)
+    parted = w.seq(w.char(~marks - letters - later), free)  # what composes need not be a mark: vowel signs
     composers = w.many(composer)
-    return w.seq(run, w.many(w.alt(other, w.seq(composer, composers, parted))), composers)
+    return w.seq(free, w.many(w.alt(other, w.seq(composer, composers, parted))), composers)
 
 
 def _bidi_rule(w: _Words) -> int:

@@ -41,6 +41,7 @@ from .strings import StringShape, meet_strings, pattern_expression, string_body
 __all__ = ["Normaliser"]
 
 MAX_CASES = 256
+FEW_CASES = 8  # beyond, cases that cannot be are looked for and left out
 _BOOLEAN = (
     reading.VALUES | reading.REF | reading.DYNAMIC | reading.ALL_OF | reading.ANY_OF | reading.ONE_OF | reading.NOT
     | reading.IF | reading.DEPENDENT | reading.UNEVALUATED
@@ -145,7 +146,9 @@ class Normaliser:
                     break
                 else:
                     row.append(z)
-            out += [z for z in row if z not in out]
+            out += [z for z in row if z not in out and not (len(out) > FEW_CASES and self.emptiness.is_hopeless(z))]
+        if len(out) > FEW_CASES:
+            out = [z for z in out if not self.emptiness.is_hopeless(z)]
         if len(out) > MAX_CASES:
             self._too_many(literal)
         return tuple(out)
@@ -165,7 +168,7 @@ class Normaliser:
             return self.form(self.reference(schema, scope, where))
         if mask & reading.IDENTIFIER:
             if mask & reading.REF and scope.draft == reading.LOOSE and schema is not scope.root:
-                self.session.refuse("'$ref' beside '$id' without '$schema'", where, ": drafts up to 7 ignore the '$id', later ones do not")
+                self.session.refuse("'$ref' beside '$id' without '$schema'", where, " (drafts up to 7 ignore the '$id', later ones do not)")
             scope = scope.enter(schema)
         if mask & reading.UNEVALUATED and any(schema.get(k, True) not in (True, {}) for k in _UNEVALUATED):
             return self.annotations.asserted(schema, mask, scope, where)

@@ -213,7 +213,7 @@ def _generator() -> Any:
         usual = getattr(GenerateJsonSchema, name)
         return lambda self, core, *rest: narrow(self, core, lambda: usual(self, core, *rest), *rest)
 
-    methods = {name: narrowed(name, narrow) for name, narrow in _NARROWER.items()}
+    methods = {name: narrowed(name, narrow) for name, narrow in _NARROWER.items() if hasattr(GenerateJsonSchema, name)}
     return type("Generator", (GenerateJsonSchema,), {"field_now": "", **methods})
 
 
@@ -492,7 +492,7 @@ _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?"
 _OFFSET = "[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _DURATION = (
     r"[+-]?P(?=[0-9T])(?:[0-9]{1,5}Y)?(?:[0-9]{1,6}M)?(?:[0-9]{1,6}W)?(?:[0-9]{1,7}D)?"
-    r"(?:T(?=[0-9])(?:[0-9]{1,7}H)?(?:[0-9]{1,8}M)?(?:[0-9]{1,9}(?:\.[0-9]{1,6})?S)?)?"
+    r"(?:T(?=[0-9])(?:[0-9]{1,5}H)?(?:[0-9]{1,6}M)?(?:[0-9]{1,9}(?:\.[0-9]{1,6})?S)?)?"
 )
 _SECOND = datetime.timedelta(seconds=1)
 _DAY = datetime.timedelta(days=1)
