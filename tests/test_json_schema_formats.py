@@ -16,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constrain
+from constrain._native import ExprSet
 from constrain.errors import RegexError, UnsupportedError
 from constrain.frontends.json_schema import formats_idn
 from constrain.frontends.json_schema.formats import FORMATS, NARROWED
 from constrain.frontends.regex_syntax import parse
+from constrain.frontends.utf8 import Utf8Alphabet
 
 
 def format_of(name: str) -> constrain.Expr:
@@ -105,7 +107,7 @@ CASES = {
     "email": (["a@b", "joe.bloggs@example.com", "te~st@example.com", '"a b"@x.org', "j@[127.0.0.1]", "j@[IPv6:::1]", "j@[ipv6:1:2:3:4:5:6::]", "j@[127.000.0.01]"], ["j@[IPv6:1:2:3:4:5:6:7::]", "j@[1.2.3.256]", "a", "@x", "a@", ".a@x", "a.@x", "a..b@x", "a@-x", "a b@x"]),
     "hostname": (["a", "www.example.com", "a-b.c", "x" * 63], ["", "-a", "a-", "a..b", ".a", "a.", "x" * 64, "a_b", ".".join(["x" * 49] * 6)]),
     "idn-email": (["실례@실례.테스트", "δοκιμή@example.com", '"δ\u0085"@a', "\uffff@a.b", "a@[127.0.0.1]"], ["a", "a＠b", "a@b。c", "a@-ü", "a@ü_", ".ü@a"]),
-    "idn-hostname": (["bücher.example", "実例。テスト", "l·l·l", "α͵β", "א׳ב", "・ァ", "क\u094d\u200dष", "بي\u200cبي", "ب\u200cب\u200cب", "٠".join("بب"), "A.b-c", "אב.a"], ["", "ü.", "-ü", "ü-", "üb--a", "\u0301ü", "l·a", "α͵S", "a׳ב", "a・b", "क\u200dष", "x\u200cy", "ب٠۰", "0a.א", "aא", "Bü", "u\u0308", "ü" * 66, "xn--7a"]),
+    "idn-hostname": (["bücher.example", "実例。テスト", "l·l·l", "α͵β", "א׳ב", "・ァ", "क\u094d\u200dष", "بي\u200cبي", "ب\u200cب\u200cب", "٠".join("بب"), "A.b-c", "אב.a", "ẹ\u0301", "தமிழ்"], ["", "ü.", "-ü", "ü-", "üb--a", "\u0301ü", "l·a", "α͵S", "a׳ב", "a・b", "क\u200dष", "x\u200cy", "ب٠۰", "0a.א", "aא", "Bü", "u\u0308", "ạ\u0302", "ü" * 66, "xn--7a"]),
     "regex": (["", "([abc])+\\s+$", "(?<n>a)\\k<n>", "(?<=a+)b", "[]", "[^]", "\\cA", "(a)\\1", "a{2,10}?", "[\\w-]", "[\\u4e00-\\u9fa5à-ÿ!-/]", "\\p{Script=Greek}\\u{1F600}", "((((((((a))))))))"], ["^(abc]", "\\a", "(?P<n>x)", "(?#c)a", "(?i)a", "*", "a**", "(?=a)*", "a{2,1}", "a{", "]", "}", "[z-a]", "[\\w-a]", "\\1", "\\k<n>", "(?<n>a)(?<n>b)", "\\01", "(a)\\10", "[(]\\1", "(?:a)\\1", "\\p{Foo}", "\\u{110000}", "\\-", "["]),
     "uuid": ([str(uuid.UUID(int=7)), "2EB8AA08-aa98-11ea-b4aa-73b441d16380"], ["2eb8aa08aa9811eab4aa73b441d16380", "2eb8aa08-aa98-11ea-b4aa-73b441d1638"]),
     "uri": (["http://a.b/c?d#e", "urn:a:b", "mailto:a@b", "ftp://[::1]:21/", "a:"], ["//a", "a", "http://a b", "http://a/\\", ":a", "http://[::1", "a:%zz"]),
@@ -223,6 +225,23 @@ def test_labels_are_no_wider_than_the_standard() -> None:
         assert valid or not accepted, ascii(label)
         good += accepted
     assert good > 500
+
+
+def test_marks_are_no_wider_than_normalization_form_c() -> None:
+    alphabet, pick = Utf8Alphabet(ExprSet()), random.Random(3)
+    form_c = formats_idn._normal_form(formats_idn._Words(alphabet))
+    composites = formats_idn._composites()
+    letters = [c for c in {*composites, *(first for first, _ in composites.values())} if ord(c) in formats_idn._letters()]
+    few = [c for c in letters if ord(c) < 0x250 or 0x1E00 <= ord(c) < 0x1F00]
+    marks = [chr(c) for points in formats_idn._marks_by_class().values() for c in points]
+    accepted = 0
+    for _ in range(6000):
+        some, after = pick.choice([(letters, marks), (few, [m for m in marks if ord(m) < 0x370])])
+        text = "".join(pick.choice(some) + "".join(pick.choices(after, k=pick.randint(0, 3))) for _ in range(2))
+        if alphabet.set.matches(form_c, text.encode()):
+            assert unicodedata.is_normalized("NFC", text), ascii(text)
+            accepted += 1
+    assert accepted > 1000
 
 
 def test_long_labels_stay_within_63_octets() -> None:

@@ -4,10 +4,10 @@ What lives here: the code points of RFC 5892 derived from the interpreter's own 
 ends and hyphens, RFC 5891, 4.2.3; the contextual rules, RFC 5892, appendix A; normalization form C; the Bidi rule, RFC
 5893) each as a small language, met; and the length limits.
 
-Invariant: never wider than the RFCs. Narrower in four places, all named in `formats.NARROWED`: labels in Punycode are left
-out (`xn--…`: see below); normalization form C is judged by pairs of letter and mark that compose with some member of their
-block; joining types of four historical scripts are left out; and the limit of 63 octets is on the Punycode form, whose
-length no automaton of a useful size knows, so it is held by the bound proved at `_label_weights`.
+Invariant: never wider than the RFCs. Narrower in four places: labels in Punycode are left out (`xn--…`: see below); a mark
+that composes with some letter of a kind may follow no letter of that kind, where form C would allow it after those with
+which it does not compose; joining types of scripts out of use are left out; and the limit of 63 octets is on the Punycode
+form, whose length no automaton of a useful size knows, so it is held by the bound that `_label_weights` states.
 
 Why no label in Punycode: an automaton that has read the digits of one code point must remember which one it was, for the
 next digits are a difference from it. Two code points leave different sets of continuations, since the greatest difference
