@@ -135,7 +135,7 @@ NARROWED = {
     "idn-hostname": "labels in Punycode, xn--…, are left out, and long labels: 63 octets of Punycode are held by a bound",
     "idn-email": "its domains are those of 'idn-hostname', but in any normalization form",
     "relative-json-pointer": "the index manipulation of its later drafts, 0+1/a, is left out",
-    "regex": "groups nest at most 8 deep, and at most one is named",
+    "regex": "groups nest at most 8 deep, at most one is named, and references come after their group",
 }
 
 # Known to the standard, and refused where asserted.
