@@ -275,7 +275,7 @@ def _weighed(w: _Words, budget: int, weight: int) -> int:
 
 
 # Labels of at most 63 octets in Punycode: weight of a character beyond ASCII, greatest weight of a label, and the windows
-# that the code points beyond ASCII must share. Anywhere; in ideographs and kana, or Hangul; in 256 small scripts' places.
+# that the code points beyond ASCII must share. Anywhere; in ideographs and kana, or Hangul; in 256 places.
 _EVERYWHERE = ((0x80, 0x3FFFF),)
 _IDEOGRAPHS = ((0x3041, 0x9FFF), (0xAC00, 0xD7A3))
 _SMALL_SCRIPTS = tuple((start, start + 255) for start in range(0x80, 0x3080, 128))
@@ -345,8 +345,8 @@ def idn_mailbox(alphabet: Alphabet, plain_label: int, literal: int) -> int:
     """RFC 6531, 3.3: as RFC 5321, with any character beyond ASCII in the local part, and U-labels in the domain."""
     w = _Words(alphabet)
     wide = ~_ASCII
-    atext = w.char(CodePoints.of("!#$%&'*+/=?^_`{|}~-") | CodePoints.between("0", "9") | CodePoints.between("A", "Z") | CodePoints.between("a", "z") | wide)
-    atom = int(w.set.repeat(atext, 1, -1))
+    alphanumeric = CodePoints.between("0", "9") | CodePoints.between("A", "Z") | CodePoints.between("a", "z")
+    atom = int(w.set.repeat(w.char(alphanumeric | CodePoints.of("!#$%&'*+/=?^_`{|}~-") | wide), 1, -1))
     quote, backslash = w.char(CodePoints.of('"')), w.char(CodePoints.of("\\"))
     printable = CodePoints.between(" ", "~")
     quoted = w.alt(w.char((printable - CodePoints.of('"\\')) | wide), w.seq(backslash, w.char(printable)))
