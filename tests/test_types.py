@@ -29,6 +29,7 @@ from constrain.generate import LanguageModel
 pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed")
 import typing_extensions  # noqa: E402 - comes with pydantic
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter  # noqa: E402
+from pydantic.alias_generators import to_camel  # noqa: E402
 
 SEEDS = 40
 
@@ -91,6 +92,41 @@ class Strict(BaseModel):
     size: Size
     data: bytes
     amount: decimal.Decimal
+
+
+class Spelt(BaseModel):
+    model_config = ConfigDict(val_json_bytes="base64", ser_json_bytes="base64", ser_json_timedelta="float", regex_engine="python-re")
+    data: bytes
+    span: dt.timedelta
+    code: str = Field(pattern=r"^(?!ab)[a-c]{2}(?=d)d$")
+
+
+class Camel(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", use_enum_values=True)
+    big_name: Size
+    old_name: int | None = None
+
+    @pydantic.computed_field
+    @property
+    def twice(self) -> int:
+        return 2
+
+
+class Input(BaseModel):
+    first: Annotated[int, pydantic.BeforeValidator(lambda v: v, json_schema_input_type=Union[int, Literal["5"]])]
+    second: Annotated[int, pydantic.PlainValidator(lambda v: int(v), json_schema_input_type=int)]
+
+
+@dataclasses.dataclass(kw_only=True)
+class Initial:
+    a: int
+    b: dataclasses.InitVar[int] = 3
+    c: typing.ClassVar[int] = 4
+
+
+@dataclasses.dataclass
+class Crate(Generic[T]):
+    content: T
 
 
 class Numbers(pydantic.RootModel[list[int]]):
@@ -157,7 +193,7 @@ TYPES: list[Any] = [
     collections.defaultdict[str, int], collections.Counter[str], typing_extensions.TypeAliasType("Ints", list[int]),
     Size, Level, Colour, Mixed, Literal[Level.LOW], list[Size], frozenset[Colour], set[Literal["a", "b"]], set[tuple[int, str]],
     Box[int], Box, Box[Box[str]], Annotated[Union[Cat, Dog], Field(discriminator="kind")], Union[Cat, Dog, int], Tree, Named,
-    Trimmed, Open, Strict, Numbers, ByName, Point, Path, Checked, list[Path], Label, Line, Titled, ModernLabel, Sheet, list[Line],
+    Trimmed, Open, Strict, Spelt, Camel, Input, Initial, Crate[int], pydantic.RootModel[dict[str, Tree]], Numbers, ByName, Point, Path, Checked, list[Path], Label, Line, Titled, ModernLabel, Sheet, list[Line],
     Optional[Label], dict[str, list[Line]], Annotated[list[Line], Field(max_length=2)],
     Annotated[int, at(gt=3, multiple_of=5)], Annotated[float, at(gt=0, lt=1)], Annotated[float, at(multiple_of=0.1)],
     Annotated[float, at(allow_inf_nan=False)], Annotated[list[int], at(min_length=2, max_length=3)], pydantic.StrictInt,
@@ -170,7 +206,7 @@ TYPES: list[Any] = [
     pydantic.FutureDate, pydantic.PastDatetime, pydantic.FutureDatetime, Annotated[dt.date, at(ge=dt.date(2019, 12, 30))],
     Annotated[dt.date, at(gt=dt.date(2019, 12, 30), lt=dt.date(2020, 2, 2))], Annotated[dt.datetime, at(lt=NEW_YEAR)],
     Annotated[dt.datetime, at(ge=NEW_YEAR, le=NEW_YEAR + dt.timedelta(seconds=3, microseconds=7))],
-    Annotated[dt.datetime, at(gt=IN_TEHRAN)], Annotated[dt.time, at(lt=NOON)], Annotated[dt.time, at(gt=dt.time(11, 59, 8), le=NOON)],
+    Annotated[dt.datetime, at(gt=IN_TEHRAN)], Annotated[dt.datetime, at(gt=IN_TEHRAN, lt=IN_TEHRAN + dt.timedelta(seconds=9))], Annotated[dt.time, at(lt=NOON)], Annotated[dt.time, at(gt=dt.time(11, 59, 8), le=NOON)],
     uuid.UUID, pydantic.UUID1, pydantic.UUID4, bytes, pydantic.conbytes(min_length=2, max_length=4), pydantic.Base64Bytes,
     pydantic.Base64Str, pydantic.Base64UrlBytes, pydantic.Base64UrlStr, pydantic.ByteSize, pydantic.SecretStr, pydantic.JsonValue,
     pydantic.AnyUrl, pydantic.HttpUrl, pydantic.FileUrl, pydantic.WebsocketUrl, pydantic.PostgresDsn, pydantic.MongoDsn,
@@ -273,6 +309,8 @@ REFUSED: list[tuple[Any, str]] = [
     (Annotated[set[float], at(min_length=2)], "several spellings"), (Annotated[set[Union[bool, int]], at(min_length=2)], "several spellings"),
     (enum.Enum("Pairs", {"A": (1, 2)}), "enum of"), (Annotated[str, at(pattern="[a&&b]")], "'&&'"), (dict[Level, int], "no strings"),
     (Annotated[str, at(pattern="[[:alpha:]]")], "a class inside a class"), (range, "range"),
+    (pydantic.NewPath, "NewPath"), (Annotated[dt.time, at(gt=dt.time(23, 59, 59))], "no whole second"),
+    (Annotated[dt.date, at(gt=dt.date.max)], "out of range"),
 ]  # fmt: skip
 
 

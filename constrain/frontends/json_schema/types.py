@@ -552,6 +552,8 @@ def _bounded(schema: dict[str, Any], edges: list[tuple[str, Any]], margin: datet
         else:
             start -= margin + (_SECOND if name == "lt" and not edge.microsecond else 0 * _SECOND)
             bounds.append({"pattern": _at_most(start.isoformat()[cut:])})
+        if cut and start.date() != edge.date():
+            raise OverflowError(f"{name}={edge.time()} leaves no whole second of the day")
     return schema | ({"allOf": bounds} if bounds else {})
 
 
@@ -646,7 +648,10 @@ _BY_FORMAT: dict[str, Callable[[], str]] = {
     "ipvanyaddress": lambda: f"{FORMATS['ipv4']}|{FORMATS['ipv6']}",
     "fraction": lambda: "-?[0-9]{1,18}(?:/[1-9][0-9]{0,17})?",
 }  # fmt: skip
-_BY_FUNCTION = {"import_string": "ImportString", "validate_file": "FilePath", "validate_directory": "DirectoryPath", "validate_socket": "SocketPath"}
+_BY_FUNCTION = {
+    "import_string": "ImportString", "validate_file": "FilePath", "validate_directory": "DirectoryPath",
+    "validate_socket": "SocketPath", "validate_new": "NewPath",
+}  # fmt: skip
 _REFUSED_FORMATS = {"regex": "a regex pattern as a type", "name-email": "NameEmail"}
 
 
@@ -662,7 +667,7 @@ def _any_kind(made: Any, core: Any, usual: Callable[[], dict[str, Any]], *_: Any
         return {**schema, **_text(_EMAIL), "maxLength": 64}
     if kind in _REFUSED_FORMATS and core["type"] != "str":
         _refuse(made, _REFUSED_FORMATS[kind])
-    if kind in _BY_FORMAT and core["type"] != "str":
+    if kind in _BY_FORMAT and core["type"] != "str" and schema.get("type") == "string":
         return {**schema, **_text(_BY_FORMAT[kind]())}
     if kind in ("base64", "base64url") and module.startswith("pydantic"):
         return {**schema, **_text(_base64(name == "decode_str", kind == "base64url"))}
