@@ -27,3 +27,6 @@ class Limits:
     """States searched to prove that an intersection or complement is not empty; beyond it counts as alive."""
     max_mask_bytes: int = 256 << 20
     """Bytes of cached masks of one constraint; beyond it they are forgotten and found again."""
+    max_kept_bytes: int = 256 << 20
+    """Bytes of expressions that a constraint keeps from one matcher to the next: states that remember keys or items of
+    one text are of no use to the next. Beyond it a new matcher starts afresh; older ones keep what they have."""

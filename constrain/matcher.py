@@ -30,8 +30,18 @@ class Constraint:
         self.expr = expr
         self.vocabulary = vocabulary
         self.limits = limits
-        expr.set.set_limits(limits.max_memory_bytes, limits.max_steps, limits.max_search_states)
-        self._native = _native.Constraint(expr.set, expr.root, vocabulary.trie, limits.max_mask_bytes)
+        self._bind(expr.set, expr.root)
+
+    def _bind(self, expr_set: _native.ExprSet, root: int) -> None:
+        limits = self.limits
+        expr_set.set_limits(limits.max_memory_bytes, limits.max_steps, limits.max_search_states)
+        self._native = _native.Constraint(expr_set, root, self.vocabulary.trie, limits.max_mask_bytes)
+        self._set = expr_set
+
+    def _renew(self) -> None:
+        """Only what the constraint is made of, without the states of texts that were."""
+        fresh = _native.ExprSet()
+        self._bind(fresh, fresh.copy_from(self.expr.set, self.expr.root))
 
     def matcher(self, start: str = "continue") -> Matcher:
         """A fresh matcher.
@@ -41,6 +51,8 @@ class Constraint:
         """
         if start not in _STARTS:
             raise ConstrainError(f"matcher: start is one of {', '.join(map(repr, _STARTS))}, given {start!r}")
+        if self._set.memory_bytes() > self.limits.max_kept_bytes:
+            self._renew()
         matcher = Matcher(self._native, start == "turn")
         matcher.constraint = self
         return matcher

@@ -201,3 +201,21 @@ def test_torch_bitmasks_are_filled_too(constraint, small_vocabulary):
 def test_a_constraint_without_a_text_is_refused(small_vocabulary):
     with pytest.raises(constrain.UnsatisfiableError):
         constrain.compile(constrain.regex("a") & constrain.regex("b"), small_vocabulary)
+
+
+def test_texts_that_were_are_forgotten_when_they_fill_the_memory():
+    """Keys that are not declared make states of their own; a constraint that serves many texts must not keep them all."""
+    limits = constrain.Limits(max_kept_bytes=2 << 20)
+    expr = constrain.json_schema({"type": "object"}, whitespace="compact")
+    vocabulary = constrain.Vocabulary([bytes([b]) for b in range(256)] + [None], end_ids=[256])
+    constraint = constrain.compile(expr, vocabulary, limits)
+    old = constraint.matcher()
+    assert old.accept_bytes(b'{"a":1,')
+    sizes = []
+    for n in range(120):
+        matcher = constraint.matcher()
+        assert matcher.accept_bytes(("{" + ",".join(f'"key {n} {i}":{i}' for i in range(20)) + "}").encode())
+        assert matcher.is_accepting()
+        sizes.append(constraint.memory_bytes())
+    assert max(sizes) < 4 << 20 and min(sizes[1:]) < max(sizes) / 2
+    assert not old.accept_bytes(b'"a":') and old.accept_bytes(b'"b":2}') and old.is_accepting()

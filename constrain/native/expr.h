@@ -100,7 +100,11 @@ class ExprSet {
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
   ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc
   ExprId ForgetKeys(ExprId e);                // the state with all keys so far forgotten
-  std::vector<std::string> UsedRests(const Node& key) const;  // what would make a key one that has come
+  // Keys: texts by id, 0 the empty one; those that have come anywhere, each once; has one come before this key?
+  const std::vector<uint32_t>& used_texts() const { return used_texts_; }
+  uint32_t parent_text(uint32_t text) const { return texts_[text].parent; }
+  std::string TextOf(uint32_t text) const;
+  bool HasCome(const Node& key, uint32_t text) const;
   bool IsAlive(ExprId e);                     // emptiness.cc
   uint64_t num_unproven() const { return num_unproven_; }
   uint32_t max_search_states() const { return max_search_states_; }
@@ -149,8 +153,8 @@ class ExprSet {
   };
   struct Text {  // a key so far: its parent and one byte
     uint32_t parent, length;
-    uint32_t num_used;  // keys that begin with it and have come somewhere
     uint8_t byte;
+    bool has_come;  // as a whole key, somewhere
     Hash128 hash;
   };
   struct Used {  // keys that have come: a list
@@ -182,7 +186,6 @@ class ExprSet {
   uint32_t AddByte(uint32_t text, uint8_t byte);
   uint32_t AddUsed(uint32_t used, uint32_t text);
   bool IsUsed(uint32_t used, uint32_t text) const;
-  std::string TextOf(uint32_t text) const;
   ExprId ExcludeUsed(ExprId key, uint32_t used);
   ExprId SpellingsOf(uint32_t last_used, uint32_t count);
   ExprId MakeTableAt(uint32_t table, uint32_t state);
@@ -232,6 +235,7 @@ class ExprSet {
   std::vector<MemberState> member_states_;
   std::vector<Text> texts_;
   std::vector<Used> used_;
+  std::vector<uint32_t> used_texts_;
   std::unordered_map<uint64_t, uint32_t> text_ids_, used_ids_;
   std::unordered_map<uint64_t, ExprId> spellings_;  // (last used, count): those keys, however they are spelt
   std::vector<std::shared_ptr<const Table>> tables_;

@@ -89,11 +89,18 @@ void MaskBuilder::Visit(uint32_t index, const TrieNode& n, ExprId state) {
     for (int32_t t = n.token; t >= 0; t = trie_->same_as(static_cast<uint32_t>(t))) doubts_.push_back(static_cast<uint32_t>(t));
 }
 
+// Adds the tokens below `root`; only where keys were forgotten may one of them be in doubt.
+bool MaskBuilder::Walk(uint32_t root, ExprId state, size_t max_nodes) {
+  if (!set_->node(state).has_used)
+    return WalkLive(root, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
+  return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
+}
+
 // The plain walk; false (and nothing found) where it met more than `max_nodes`.
 bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
   const size_t before = found_.size(), doubts_before = doubts_.size();
   doubt_end_ = 0;
-  const bool done = WalkLive(0, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
+  const bool done = Walk(0, state, max_nodes);
   if (!done) found_.resize(before), doubts_.resize(doubts_before);
   return done;
 }
@@ -102,8 +109,7 @@ bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
 void MaskBuilder::WalkFrom(uint32_t node, ExprId state) {
   doubt_end_ = 0;
   Visit(node, trie_->nodes()[node], state);
-  if (trie_->nodes()[node].next > node + 1)
-    WalkLive(node, state, kNoBound, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
+  if (trie_->nodes()[node].next > node + 1) Walk(node, state, kNoBound);
 }
 
 // For vocabularies that lack bytes: a token is allowed only where tokens can spell a rest.
@@ -152,23 +158,42 @@ void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
   if (set_->node(head).nullable) todo_.push_back(tail);
 }
 
-bool MaskBuilder::KeyMatters(ExprId e) const {
-  const Node& n = set_->node(e);
+bool MaskBuilder::KeyMatters(ExprId e) {
+  const Node n = set_->node(e);
   if (!n.in_key) return false;
   if (n.kind == Kind::kConcat) return KeyMatters(n.a) || KeyMatters(n.b);
-  if (n.kind == Kind::kOr) return std::any_of(set_->children(e), set_->children(e) + n.b, [this](ExprId x) { return KeyMatters(x); });
-  if (n.kind != Kind::kKey) return true;
-  const auto rests = set_->UsedRests(n);
-  return std::any_of(rests.begin(), rests.end(), [this](const std::string& rest) { return trie_->Find(rest) != 0; });
+  if (n.kind == Kind::kKey) return !DeadNodes(n).empty();
+  if (n.kind != Kind::kOr) return true;
+  for (uint32_t i = 0; i < n.b; ++i)
+    if (KeyMatters(set_->children(e)[i])) return true;
+  return false;
+}
+
+// The trie nodes at which a key would be one that has come before. For each key that has come somewhere it is found
+// once from which of its prefixes a token can end it: hardly ever from any.
+std::vector<uint32_t> MaskBuilder::DeadNodes(const Node& key) {
+  for (; num_used_texts_ < set_->used_texts().size(); ++num_used_texts_) {
+    const uint32_t whole = set_->used_texts()[num_used_texts_];
+    const std::string text = set_->TextOf(whole);
+    uint32_t prefix = whole;
+    for (size_t length = text.size(); length-- > 0;) {
+      prefix = set_->parent_text(prefix);
+      if (const uint32_t node = trie_->Find(std::string_view(text).substr(length))) enders_[prefix].emplace_back(whole, node);
+    }
+  }
+  std::vector<uint32_t> dead;
+  auto it = enders_.find(key.b);
+  if (it == enders_.end()) return dead;
+  for (const auto& [whole, node] : it->second)
+    if (set_->HasCome(key, whole)) dead.push_back(node);
+  return dead;
 }
 
 // What survives inside the key is shared like any lexeme's, but for tokens that would make it one that has come before.
 // What follows depends on how the key ended only where a token reaches the end of the next one: those stay in doubt.
 void MaskBuilder::AddKey(const Node& key, ExprId tail) {
   auto shared = Shared(key.a, /*only_known=*/false);
-  std::vector<uint32_t> dead;  // nodes where the key would be one that has come
-  for (const std::string& rest : set_->UsedRests(key))
-    if (const uint32_t node = trie_->Find(rest)) dead.push_back(node);
+  const std::vector<uint32_t> dead = DeadNodes(key);
   if (!dead.empty()) {
     auto copy = std::make_shared<SharedMask>(*shared);
     for (uint32_t node : dead)

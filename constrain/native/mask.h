@@ -60,7 +60,7 @@ class MaskBuilder {
   // as allowed only where the rest can be spelled too.
   void Build(ExprId state, ExprId closure, MaskParts* out);
   // May a token end a key that goes on in the state as one that has come before?
-  bool KeyMatters(ExprId state) const;
+  bool KeyMatters(ExprId state);
   // Tokens of the last mask that reach beyond the end of a key that may have come before: each has to be stepped.
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
@@ -69,6 +69,7 @@ class MaskBuilder {
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
+  bool Walk(uint32_t root, ExprId state, size_t max_nodes);
   bool WalkWithin(ExprId state, size_t max_nodes);
   void WalkFrom(uint32_t node, ExprId state);
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
@@ -76,6 +77,7 @@ class MaskBuilder {
   void Add(ExprId e);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
   void AddKey(const Node& key, ExprId tail);
+  std::vector<uint32_t> DeadNodes(const Node& key);
   std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known);
   std::shared_ptr<const SharedMask> ComputeShared(ExprId head);
   void WalkShared(ExprId head, SharedMask* out);
@@ -94,6 +96,8 @@ class MaskBuilder {
   std::vector<uint32_t> found_;             // tokens of the mask under construction
   std::vector<std::shared_ptr<const SharedMask>> parts_;
   std::vector<ExprId> todo_;
+  std::unordered_map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> enders_;  // by prefix: whole key, trie node
+  size_t num_used_texts_ = 0;
   std::vector<uint32_t> doubts_;
   uint32_t doubt_end_ = 0;  // the subtree in doubt ends here
   std::unordered_set<ExprId> visited_;

@@ -246,12 +246,23 @@ ExprId ExprSet::FinishKey(uint32_t text, ExprId tail, ExprId next) {
 // Most masks do not depend on the keys that have come, so states that differ in nothing else share one. From a state
 // with forgotten keys the walk is exact until one more key of such a list is whole (is_vague).
 ExprId ExprSet::ForgetKeys(ExprId e) {
+  if (!nodes_[e].has_used) return e;
   std::vector<ExprId> heads;
-  while (nodes_[e].has_used && nodes_[e].kind == Kind::kConcat && !forgotten_.count(e)) heads.push_back(e), e = nodes_[e].b;
-  ExprId result = ForgetKeysAt(e);
+  ExprId result = kNoMatch;
+  for (;; e = nodes_[e].b) {
+    if (auto it = forgotten_.find(e); it != forgotten_.end()) {
+      result = it->second;
+      break;
+    }
+    if (!nodes_[e].has_used || nodes_[e].kind != Kind::kConcat) {
+      result = ForgetKeysAt(e);
+      break;
+    }
+    heads.push_back(e);
+  }
   for (size_t i = heads.size(); i-- > 0;) {
     result = MakeConcat(ForgetKeysAt(nodes_[heads[i]].a), result);
-    forgotten_.emplace(heads[i], result);
+    if (i) forgotten_.emplace(heads[i], result);  // the state itself is asked for once only
   }
   return result;
 }
@@ -276,7 +287,7 @@ uint32_t ExprSet::AddByte(uint32_t text, uint8_t byte) {
   auto [it, fresh] = text_ids_.try_emplace(static_cast<uint64_t>(text) << 8 | byte, static_cast<uint32_t>(texts_.size()));
   if (fresh) {
     const Text parent = texts_[text];
-    texts_.push_back({text, parent.length + 1, 0, byte, Hasher(kTagText).Add(parent.hash).Add(byte).Finish()});
+    texts_.push_back({text, parent.length + 1, byte, false, Hasher(kTagText).Add(parent.hash).Add(byte).Finish()});
   }
   return it->second;
 }
@@ -291,7 +302,7 @@ uint32_t ExprSet::AddUsed(uint32_t used, uint32_t text) {
   if (used == kForgotten || used == kVague) return kVague;
   auto [it, fresh] = used_ids_.try_emplace(static_cast<uint64_t>(used) << 32 | text, static_cast<uint32_t>(used_.size()));
   if (!fresh) return it->second;
-  for (uint32_t t = text; t; t = texts_[t].parent) ++texts_[t].num_used;
+  if (!texts_[text].has_come) texts_[text].has_come = true, used_texts_.push_back(text);
   used_.push_back({used, text, used_[used].size + 1, Hasher(kTagUsed).Add(used_[used].hash).Add(texts_[text].hash).Finish()});
   return it->second;
 }
@@ -301,15 +312,8 @@ bool ExprSet::IsUsed(uint32_t used, uint32_t text) const {
   return used > kVague;
 }
 
-std::vector<std::string> ExprSet::UsedRests(const Node& key) const {
-  std::vector<std::string> rests;
-  if (key.b && texts_[key.b].num_used == 0) return rests;
-  for (uint32_t used = member_states_[nodes_[key.d].b].used; used > kVague; used = used_[used].parent) {
-    uint32_t text = used_[used].text;
-    while (texts_[text].length > texts_[key.b].length) text = texts_[text].parent;
-    if (text == key.b) rests.push_back(TextOf(used_[used].text).substr(texts_[text].length));
-  }
-  return rests;
+bool ExprSet::HasCome(const Node& key, uint32_t text) const {
+  return nodes_[key.d].kind == Kind::kMembers && IsUsed(member_states_[nodes_[key.d].b].used, text);
 }
 
 // The texts of `key` that are not among the used ones. These stand in groups, the powers of two of their number, so
