@@ -73,6 +73,11 @@ class ExprSet:
 
     def live_bytes(self, e: int) -> bytes: ...
 
+    def live_classes(self, e: int) -> list[bytes]:
+        """
+        The bytes that may come next, in classes of bytes with equal futures but for the keys that they spell.
+        """
+
     def is_empty(self, e: int) -> bool: ...
 
     def min_length(self, e: int) -> int: ...

@@ -209,23 +209,26 @@ class Expr:
             nullable = self.set.nullable(state)
             if nullable and (len(out) >= max_random_bytes or rng.random() < 0.2):
                 break
-            steps = [(b, self.set.step(state, b)) for b in self.set.live_bytes(state)]
-            if not steps:
+            classes = self.set.live_classes(state)
+            if not classes:
                 break
-            byte, state = self._choose(steps, rng, len(out) < max_random_bytes)
+            byte = self._choose(state, classes, rng, len(out) < max_random_bytes)
+            state = self.set.step(state, byte)
             out.append(byte)
         return out.decode("utf-8")
 
-    def _choose(self, steps: list[tuple[int, int]], rng: random.Random, is_free: bool) -> tuple[int, int]:
+    def _choose(self, state: int, classes: list[bytes], rng: random.Random, is_free: bool) -> int:
         """By chance, each successor state alike and printable ASCII mostly; later the step nearest to the end."""
         if is_free:
-            printable = [(b, s) for b, s in steps if 32 <= b < 127]
-            steps = printable if printable and rng.random() < 0.95 else steps
-            target = rng.choice(sorted({s for _, s in steps}))
-            return rng.choice([b for b, s in steps if s == target]), target
-        lengths = {s: self.set.min_length(s) for _, s in steps}
-        nearest = min(length for length in lengths.values() if length >= 0)
-        return next((b, s) for b, s in steps if lengths[s] == nearest)
+            printable = [kept for c in classes if (kept := bytes(b for b in c if 32 <= b < 127))]
+            classes = printable if printable and rng.random() < 0.95 else classes
+            targets: dict[int, bytes] = {}
+            for c in classes:
+                target = self.set.step(state, c[0])
+                targets[target] = targets.get(target, b"") + c
+            return rng.choice(targets[rng.choice(sorted(targets))])
+        lengths = [(self.set.min_length(self.set.step(state, c[0])), c[0]) for c in classes]
+        return min((length, byte) for length, byte in lengths if length >= 0)[1]
 
     def __repr__(self) -> str:
         return f"<Expr {self.set.to_string(self.root, 100)}>"

@@ -41,7 +41,7 @@ class Extractor:
     def __init__(self, lm: LanguageModel, schema: Any) -> None:
         self._lm = lm
         self._type = read_type(schema)
-        self.constraint: Constraint = compile(json_schema(self._type.schema, whitespace="compact"), lm.vocabulary)
+        self.constraint: Constraint = compile(json_schema(self._type.schema, whitespace="compact", integers="plain"), lm.vocabulary)
         plain = isinstance(schema, (dict, bool))  # what was read may hold decimals
         self._form = schema if plain else json.loads(json.dumps(self._type.schema, default=float))
 

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     from ..frontends.json_schema import json_schema
 
     schema = read_schema(arguments.schema)
-    expr = json_schema(schema, whitespace="compact")
+    expr = json_schema(schema, whitespace="compact", integers="plain")
     options = sampling_of(arguments)
     files = input_files(arguments.input)
     if arguments.output is None:

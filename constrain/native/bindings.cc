@@ -11,6 +11,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "constraint.h"
@@ -226,11 +227,19 @@ void BindExprSet(nb::module_& m) {
         return Locked(s, {e}, [&] {
           s.SealFor(e);
           std::string out;
-          for (int b = 0; b < 256; ++b)
-            if (s.Step(e, static_cast<uint8_t>(b)) != kNoMatch) out += static_cast<char>(b);
+          for (const std::string& bytes : s.LiveClasses(e)) out += bytes;
+          std::sort(out.begin(), out.end(), [](char x, char y) { return static_cast<uint8_t>(x) < static_cast<uint8_t>(y); });
           return ToBytes(out);
         });
       }, "e"_a)
+      .def("live_classes", [](ExprSet& s, ExprId e) {
+        return Locked(s, {e}, [&] {
+          s.SealFor(e);
+          std::vector<nb::bytes> classes;
+          for (const std::string& bytes : s.LiveClasses(e)) classes.push_back(ToBytes(bytes));
+          return classes;
+        });
+      }, "e"_a, "The bytes that may come next, in classes of bytes with equal futures but for the keys that they spell.")
       .def("is_empty", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { s.SealFor(e); return !s.IsAlive(e); }); }, "e"_a)
       .def("min_length", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] { const uint32_t n = s.MinLength(e); return n == kInfinite ? int64_t{-1} : int64_t{n}; });

@@ -264,8 +264,8 @@ std::string Matcher::AllowedBytes() const {
   std::string bytes;
   if (state_ == kTerminated) return bytes;
   set().Refuel();
-  for (int b = 0; b < 256; ++b)
-    if (set().Step(state_, static_cast<uint8_t>(b)) != kNoMatch) bytes += static_cast<char>(b);
+  for (const std::string& live : set().LiveClasses(state_)) bytes += live;
+  std::sort(bytes.begin(), bytes.end(), [](char x, char y) { return static_cast<uint8_t>(x) < static_cast<uint8_t>(y); });
   return bytes;
 }
 

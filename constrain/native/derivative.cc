@@ -61,6 +61,7 @@ uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
     case Kind::kKey:
       if (!refine(n.a) || (nodes_[n.a].nullable && !refine(FinishKey(n.b, n.c, n.d)))) return 0;
       is_exact |= n.in_key;
+      if (n.d != kNoMatch) p = partitions_.Refine(p, partitions_.OfByteSet(LastBytesOfUsed(n)));
       break;
     case Kind::kTable: {
       const Table& t = *tables_[n.a];
@@ -206,6 +207,17 @@ ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {
   const ExprId live = IsAlive(target) ? target : kNoMatch;
   Slot(state, byte) = live;
   return live;
+}
+
+std::vector<std::string> ExprSet::LiveClasses(ExprId e) {
+  const uint32_t p = Classes(e);
+  std::vector<std::string> classes(partitions_.num_classes(p));
+  for (int b = 0; b < 256; ++b) classes[partitions_.map(p)[b]] += static_cast<char>(b);
+  size_t num_live = 0;
+  for (std::string& bytes : classes)
+    if (Step(e, static_cast<uint8_t>(bytes[0])) != kNoMatch) classes[num_live++].swap(bytes);
+  classes.resize(num_live);
+  return classes;
 }
 
 }  // namespace constrain

@@ -97,6 +97,7 @@ class ExprSet {
   ExprId Derivative(ExprId e, uint8_t byte);  // derivative.cc
   uint32_t Classes(ExprId e);                 // the byte classes of e: an id of partitions()
   const Partitions& partitions() const { return partitions_; }
+  std::vector<std::string> LiveClasses(ExprId e);  // the bytes that may come next, by class
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
   ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc
   ExprId ForgetKeys(ExprId e);                // the state with all keys so far forgotten
@@ -186,6 +187,7 @@ class ExprSet {
   uint32_t AddByte(uint32_t text, uint8_t byte);
   uint32_t AddUsed(uint32_t used, uint32_t text);
   bool IsUsed(uint32_t used, uint32_t text) const;
+  ByteSet LastBytesOfUsed(const Node& key) const;
   ExprId ExcludeUsed(ExprId key, uint32_t used);
   ExprId SpellingsOf(uint32_t last_used, uint32_t count);
   ExprId MakeTableAt(uint32_t table, uint32_t state);

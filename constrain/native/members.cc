@@ -312,6 +312,16 @@ bool ExprSet::IsUsed(uint32_t used, uint32_t text) const {
   return used > kVague;
 }
 
+// The bytes that would make the key one that has come before.
+ByteSet ExprSet::LastBytesOfUsed(const Node& key) const {
+  ByteSet bytes;
+  for (uint32_t u = member_states_[nodes_[key.d].b].used; u > kVague; u = used_[u].parent) {
+    const Text& text = texts_[used_[u].text];
+    if (text.parent == key.b && text.length) bytes.Add(text.byte);
+  }
+  return bytes;
+}
+
 bool ExprSet::HasCome(const Node& key, uint32_t text) const {
   return nodes_[key.d].kind == Kind::kMembers && IsUsed(member_states_[nodes_[key.d].b].used, text);
 }

@@ -31,6 +31,7 @@ def json_schema(
     remotes: dict[str, Any] | None = None,
     lenient: bool = False,
     strict_formats: bool = False,
+    integers: str = "any",
 ) -> Expr:
     """The JSON texts whose value satisfies a schema.
 
@@ -40,7 +41,8 @@ def json_schema(
     `": "`), or a number of spaces to indent by. `formats`: "assert" or "annotate"; `strict_formats` refuses unknown ones.
     `escapes`: "canonical" (one spelling for each string) or "any"; where strings must differ from each other (names that
     are not declared, items under `uniqueItems`) they keep to the canonical one. `remotes`: schemas by URI for `$ref`;
-    nothing is ever fetched. `lenient` turns refusals into warnings.
+    nothing is ever fetched. `lenient` turns refusals into warnings. `integers`: "any" (1.0 is one) or "plain" (written
+    without a fraction).
     Raises `SchemaError` (malformed), `UnsupportedError` (refused, by name and pointer), `UnsatisfiableError`.
 
     >>> import constrain
@@ -49,7 +51,7 @@ def json_schema(
     (True, False)
     """
     order = property_order if isinstance(property_order, str) else _names(property_order)
-    options = Options(order, whitespace, formats, escapes, lenient, strict_formats)
+    options = Options(order, whitespace, formats, escapes, lenient, strict_formats, integers)
     _check(options)
     source = read_schema(schema)
     session = Session(options)
@@ -72,6 +74,7 @@ def _check(options: Options) -> None:
     choices = (
         ("formats", options.formats, ("assert", "annotate")),
         ("escapes", options.escapes, ("canonical", "any")),
+        ("integers", options.integers, ("any", "plain")),
     )
     for name, value, allowed in choices:
         if value not in allowed:

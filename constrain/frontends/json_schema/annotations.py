@@ -215,11 +215,9 @@ class Annotations:
                 for failed, _ in self.failed(branch):
                     grown.append((self.normaliser.meet(form, failed), seen, held))
             ways = [w for w in grown if not w[0].never]
-        held = [(f, seen) for f, seen, done in ways if done]
-        if not silent:
-            return held
-        some = join([self.normaliser.form(b) for b in silent])
-        return held + [(self.normaliser.meet(f, some), seen) for f, seen, done in ways if not done]
+        some = join([self.normaliser.form(b) for b in silent]) if silent else NEVER
+        told = [(f, seen) for f, seen, held in ways if held]
+        return told + [(self.normaliser.meet(f, some), seen) for f, seen, held in ways if silent and not held]
 
     def one_of(self, branches: list[Conjunction], where: str) -> list[Way]:
         """Each branch without the others."""

@@ -147,7 +147,7 @@ def number_shape(session: Session, schema: dict[str, Any], integer: bool | None,
     if low is None and high is None and not steps and integer is None:
         return ANY_NUMBER
     shape = NumberShape(low, low_open and low is not None, high, high_open and high is not None, integer, steps)
-    return settle(shape._replace(plain=bool(integer) and draft == 4))
+    return settle(shape._replace(plain=bool(integer) and (draft == 4 or session.options.integers == "plain")))
 
 
 def required_names(session: Session, schema: dict[str, Any], where: str) -> list[str]:
@@ -183,7 +183,9 @@ def object_shape(keys: Keys, schema: dict[str, Any], scope: Scope, where: str) -
     session = keys.session
     classes: list[tuple[KeyClass, Conjunction]] = [(ANY_KEY, TRUE)]
     for pattern, sub in mapping(session, schema, "patternProperties", where).items():
-        item = session.literal(sub, scope, f"{where}/patternProperties/{escape(pattern)}")
+        place = f"{where}/patternProperties/{escape(pattern)}"
+        session.pattern_places.setdefault(pattern, place)
+        item = session.literal(sub, scope, place)
         classes = keys.split(classes, ("pattern", pattern, True), item, where)
     names: dict[str, Conjunction] = {}
     for name, sub in mapping(session, schema, "properties", where).items():

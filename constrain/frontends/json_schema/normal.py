@@ -55,7 +55,7 @@ class Normaliser:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.keys = read.Keys(session)
-        self.keys.pattern_body = lambda pattern: pattern_expression(session, pattern, "patternProperties")
+        self.keys.pattern_body = lambda pattern: pattern_expression(session, pattern, session.pattern_places.get(pattern, "#"))
         self.keys.body_of_keys = self._key_bodies
         self.literals: dict[int, Form] = {}
         self.busy: set[int] = set()
@@ -347,7 +347,7 @@ class Normaliser:
         return Form(
             null,
             booleans,
-            (NumberShape(values=frozenset(numbers)),) if numbers else (),
+            (NumberShape(values=frozenset(numbers), plain=self.session.options.integers == "plain"),) if numbers else (),
             (StringShape(values=frozenset(strings)),) if strings else (),
             tuple(objects),
             tuple(arrays),

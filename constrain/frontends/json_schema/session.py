@@ -27,6 +27,7 @@ class Options(NamedTuple):
     escapes: str = "canonical"
     lenient: bool = False
     strict_formats: bool = False
+    integers: str = "any"
 
 
 class Session:
@@ -40,6 +41,7 @@ class Session:
         self.alphabet = text.alphabet.on(self.set)
         self.deepest = len(text.layouts) - 1
         self.patterns: dict[str, int] = {}
+        self.pattern_places: dict[str, str] = {}
         self.formats: dict[str, int] = {}
         self.strings: dict[tuple[StringShape, ...], int] = {}
         self.schemas: list[tuple[Any, Scope, str]] = []

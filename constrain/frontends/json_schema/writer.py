@@ -264,7 +264,8 @@ class Writer:
         if not mask & reading.NUMERIC:
             if not integer:
                 return self.text.number
-            return self.text.plain_integer if scope.draft == 4 else self.text.integer
+            is_plain = scope.draft == 4 or self.session.options.integers == "plain"
+            return self.text.plain_integer if is_plain else self.text.integer
         shape = read.number_shape(self.session, schema, integer, scope.draft, where)
         if isinstance(shape, str):
             return self.session.never(f"{shape} at {where}")
@@ -284,6 +285,7 @@ class Writer:
         types = read.types_of(self.session, schema, where) if mask & reading.TYPE else read.ALL_TYPES
         strings: list[str] = []
         parts: list[int] = []
+        only_plain = self.session.options.integers == "plain"
         plain = scope.draft == 4
         text = self.text
         for value in values:
@@ -296,7 +298,7 @@ class Writer:
             elif read.is_number(value):
                 number = exact(value)
                 if types & 8 or (types & 4 and number.denominator == 1):
-                    parts.append(self.set.lexeme(value_expression(self.set, number, plain and not types & 8)))
+                    parts.append(self.set.lexeme(value_expression(self.set, number, only_plain or (plain and not types & 8))))
             else:
                 return -1
         if strings and types & 16:
