@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -70,6 +71,7 @@ class Schemas:
     def __init__(self, r: random.Random) -> None:
         self.r = r
         self.references = ["#/$defs/x", "#/$defs/y", "#here", "#"]
+        self.may_be_negated = False  # where `uniqueItems` would be refused
 
     def draw(self, depth: int = 0) -> Any:
         r = self.r
@@ -99,6 +101,13 @@ class Schemas:
     def some(self, schema: dict[str, Any], chance: float, keyword: str, value: Callable[[], Any]) -> None:
         if self.r.random() < chance:
             schema[keyword] = value()
+
+    def negatable(self, depth: int) -> Any:
+        """A schema that may come to stand under a negation."""
+        before, self.may_be_negated = self.may_be_negated, self.r.random() < 0.98
+        made = self.draw(depth)
+        self.may_be_negated = before
+        return made
 
     def type(self, s: dict[str, Any], depth: int) -> None:
         s["type"] = self.r.choice(TYPES)
@@ -140,7 +149,7 @@ class Schemas:
         self.some(s, 0.4, "maxItems", lambda: self.r.randrange(4))
 
     def contains(self, s: dict[str, Any], depth: int) -> None:
-        s["contains"] = self.draw(depth + 1)
+        s["contains"] = self.negatable(depth + 1)
         self.some(s, 0.3, "minContains", lambda: self.r.randrange(3))
         self.some(s, 0.3, "maxContains", lambda: self.r.randrange(3))
 
@@ -156,9 +165,12 @@ class Schemas:
         return r.choice(choices)
 
     def unique(self, s: dict[str, Any], depth: int) -> None:
+        if self.may_be_negated:
+            return self.array(s, depth)
         s.update({"type": "array", "uniqueItems": self.r.random() < 0.95, "items": self.scalars()})
-        s.pop("prefixItems", None)
-        self.some(s, 0.3, "prefixItems", lambda: [self.scalars() for _ in range(self.r.randrange(1, 3))])
+        for keyword in ("prefixItems", "contains"):
+            s.pop(keyword, None)
+        self.some(s, 0.2, "prefixItems", lambda: [self.scalars() for _ in range(self.r.randrange(1, 3))])
         self.some(s, 0.4, "minItems", lambda: self.r.randrange(4))
 
     def values(self, s: dict[str, Any], depth: int) -> None:
@@ -169,10 +181,11 @@ class Schemas:
 
     def combined(self, s: dict[str, Any], depth: int) -> None:
         keyword = self.r.choice(["allOf", "anyOf", "oneOf", "not"])
-        s[keyword] = self.draw(depth + 1) if keyword == "not" else [self.draw(depth + 1) for _ in range(self.r.randrange(1, 4))]
+        draw = self.negatable if keyword in ("oneOf", "not") else self.draw
+        s[keyword] = draw(depth + 1) if keyword == "not" else [draw(depth + 1) for _ in range(self.r.randrange(1, 4))]
 
     def condition(self, s: dict[str, Any], depth: int) -> None:
-        s["if"] = self.draw(depth + 1)
+        s["if"] = self.negatable(depth + 1)
         self.some(s, 0.8, "then", lambda: self.draw(depth + 1))
         self.some(s, 0.8, "else", lambda: self.draw(depth + 1))
 
@@ -297,12 +310,15 @@ _format("json-pointer", "(/([^~/]|~[01])*)*")
 
 
 def _without_dependencies(schema: Any) -> Any:
-    """`dependencies`, which the judge does not know in this draft, as the two keywords that it was split into."""
+    """`dependencies`, which the judge does not know in this draft, as the two keywords that it was split into.
+
+    `$schema` is left out, for behind a reference the judge would go back to its own reading of that draft.
+    """
     if isinstance(schema, list):
         return [_without_dependencies(s) for s in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {k: v if k in ("enum", "const") else _without_dependencies(v) for k, v in schema.items()}
+    made = {k: v if k in ("enum", "const") else _without_dependencies(v) for k, v in schema.items() if k != "$schema"}
     old = made.pop("dependencies", None)
     if old is None or not isinstance(old, dict):
         return made
@@ -572,19 +588,22 @@ class Case(NamedTuple):
             return "refused"
         except constrain.LimitExceeded:
             return "limit"
+        if expr is not None:
+            expr.set.set_limits(64 << 20, 1 << 18, 20_000)
         return cls(schema, options, expr, judge_of(schema, options))
 
     def wrong(self, text: str) -> str:
         """What is wrong with the verdict on a text, or ''."""
         found = self.expr is not None and self.expr.matches(text)
         try:
-            value = exactly(text)
+            twice = has_key_twice(text)
         except ValueError:
             return "no JSON" if found else ""
-        if has_key_twice(text):
+        if twice:
             return "key twice" if found else ""
         if is_beyond_judging(text):
             return ""
+        value = exactly(text)
         good = self.judge.is_valid(value)
         if found and not good:
             return "wrong accept"
@@ -675,6 +694,12 @@ def check(seed: int, num_near: int = 10, num_samples: int = 4, num_changed: int 
     texts: Counter[str] = Counter()
 
     def run() -> Result:
+        try:
+            return ask()
+        except constrain.LimitExceeded as error:
+            return Result("limit", "", texts | Counter({str(error)[:40]: 1}))
+
+    def ask() -> Result:
         for kind, text in case.texts(r, num_near, num_samples, num_changed):
             texts[kind] += 1
             wrong = case.wrong(text)
@@ -714,17 +739,15 @@ def shrunk(schema: Any, options: dict[str, Any], text: str, fails: Callable[[Any
     def still(*case: Any) -> bool:
         try:
             return bool(guarded(lambda: fails(*case)))
-        except Exception:  # noqa: BLE001  a part was left out that something else needs
+        except Exception:  # a part was left out that something else needs
             return False
 
     changed = True
     while changed:
         changed = False
         tries = [(s, options, text) for s in _smaller(schema)] + [(schema, o, text) for o in _smaller(options) if isinstance(o, dict)]
-        try:
+        with suppress(ValueError, ArithmeticError):
             tries += [(schema, options, spell(v, layout_of(options))) for v in _smaller(exactly(text))]
-        except ValueError:
-            pass
         for case in tries:
             if len(repr(case)) < len(repr((schema, options, text))) and still(*case):
                 (schema, options, text), changed = case, True
@@ -752,6 +775,8 @@ def main(first: int, count: int) -> int:
         start = time.perf_counter()
         result = check(seed)
         slow.append((round(time.perf_counter() - start, 2), seed))
+        if result.outcome == "limit":
+            print(f"seed {seed}: a limit was met")
         outcomes[result.outcome] += 1
         texts += result.texts
         if result.case is not None:
