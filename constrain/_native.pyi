@@ -80,6 +80,9 @@ class ExprSet:
 
     def is_empty(self, e: int) -> bool: ...
 
+    def has_distinct(self, e: int, count: int) -> bool:
+        """Has a keyed entry so many different texts?"""
+
     def min_length(self, e: int) -> int: ...
 
     def matches(self, e: int, text: bytes) -> bool: ...

@@ -314,7 +314,7 @@ def prefixes_of(found: set[tuple[str, ...]]) -> set[str]:
 @pytest.mark.parametrize("seed", range(120))
 def test_members_in_any_order_with_totals_and_keys_that_come_once(seed):
     r = random.Random(seed)
-    pool = [["a1"], ["b2"], ["c3", "d3"], ["e4", "e5", "f4"], ["g", "h"]]
+    pool = [["a1"], ["b2"], ["c3", "d3"], ["e4", "e5", "f4", "i4"], ["g", "h"]]
     entries = []
     for texts in r.sample(pool, r.randrange(1, 4)):
         keyed = texts[0] in ("c3", "e4")
@@ -325,7 +325,7 @@ def test_members_in_any_order_with_totals_and_keys_that_come_once(seed):
     s = ExprSet()
     made = []
     for texts, least, most, keyed in entries:
-        parts = [s.keyed(s.literal(t[:1].encode()), s.literal(t[1:].encode())) if keyed else s.literal(t.encode()) for t in texts]
+        parts = [s.keyed(s.literal(t[:1].encode()), s.literal(t[1:].encode()), seed % 2 == 0) if keyed else s.literal(t.encode()) for t in texts]
         made.append((s.union(parts), least, most))
     e = s.members(s.literal(b","), made, num_ordered, low, high)
     texts = [t for group in pool for t in group]

@@ -94,6 +94,8 @@ def walk_and_compare(expr: Expr, vocabulary: constrain.Vocabulary, seed: int, nu
     rng = random.Random(seed)
     matcher = constrain.compile(expr, vocabulary).matcher()
     bitmask = constrain.allocate_token_bitmask(1, vocabulary.size)
+    fresh = ExprSet()  # what the masks have learnt must not help the judge
+    expr = Expr(fresh, fresh.copy_from(expr.set, expr.root))
     state, text = expr.root, b""
     for step in range(num_steps):
         matcher.fill_next_token_bitmask(bitmask)
@@ -122,6 +124,46 @@ def test_masks_equal_brute_force_on_a_small_vocabulary(name, small_vocabulary):
 def test_masks_equal_brute_force_on_the_phi_vocabulary(name, phi_vocabulary):
     for seed in range(2):
         walk_and_compare(_expressions()[name], phi_vocabulary, seed, 12)
+
+
+def crossing_vocabulary(texts: list[str], seed: int, num_tokens: int = 150, num_words: int = 0) -> constrain.Vocabulary:
+    """Every byte, and pieces of the texts: tokens that run through several keys and items at once; words beside them."""
+    r = random.Random(seed)
+    pieces = {bytes([b]) for b in range(256)} | {bytes(r.choices(b"abcdefgh01,:", k=r.choice([2, 3, 4]))) for _ in range(num_words)}
+    for _ in range(num_tokens):
+        data = r.choice(texts).encode()
+        start = r.randrange(len(data))
+        pieces.add(data[start : start + r.choice([2, 3, 4, 6, 9, 14, 20])])
+    tokens = sorted(pieces)
+    return constrain.Vocabulary([*tokens, None], end_ids=[len(tokens)])
+
+
+KEYED = {
+    "any object": ({"type": "object"}, ['{"a":1,"a":2,"":[],"b":{"a":1,"a":2},"ab":3}', '{"b":1,"a":"a","ab":{"a":"b"},"":0}']),
+    "at most two": ({"maxProperties": 2, "type": "object"}, ['{"a":1,"a":2,"b":3}', '{"b":1,"a":2}']),
+    "at least two": ({"minProperties": 2, "properties": {"a": True}}, ['{"a":1,"b":2,"b":3}', '{"c":1,"b":2,"c":4}', "[1]"]),
+    "few names": ({"propertyNames": {"enum": ["a", "b", "ab"]}, "minProperties": 2, "type": "object"}, ['{"a":1,"ab":2,"b":3,"a":0}']),
+    "scarce names": ({"propertyNames": {"pattern": "^[a-c]{1,2}x$"}, "type": "object"}, ['{"ax":1,"abx":2,"ax":3}', '{"bx":1,"cx":2,"bx":3}']),
+    "witness": ({"type": "object", "not": {"additionalProperties": {"type": "string"}}}, ['{"a":"x","b":1,"a":2}', '{"b":"a","a":"a"}']),
+    "strings": ({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, ['["a","b","a","","ab",""]', '["ab","a","ab"]']),
+    "numbers": ({"type": "array", "items": {"type": "number"}, "uniqueItems": True}, ["[1,1.0,2,-0,0,1.50,1.5]", "[2,10,1,1.5,1.25,2.0]"]),
+    "few numbers": ({"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 12}, "uniqueItems": True, "minItems": 3}, ["[1,1,2,12,10,0]"]),
+    "mixed": ({"type": "array", "items": {"type": ["boolean", "null", "string"]}, "uniqueItems": True}, ['[true,null,false,"a",true,"a",null]']),
+    "either": ({"anyOf": [{"type": "object", "maxProperties": 3}, {"type": "object", "additionalProperties": {"type": "object"}}]}, ['{"a":{},"a":{"b":1,"b":2},"b":{}}']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["schema", "any"])
+@pytest.mark.parametrize("name", list(KEYED))
+def test_masks_of_keys_that_must_differ_equal_brute_force(name, order):
+    schema, texts = KEYED[name]
+    for seed in range(4):
+        expr = constrain.json_schema(schema, whitespace="compact", property_order=order)
+        vocabulary = crossing_vocabulary(texts, seed)
+        for walk in range(3):
+            walk_and_compare(expr, vocabulary, 10 * seed + walk, 30)
+    vocabulary = crossing_vocabulary(texts, 9, num_words=2500)  # so many that masks are composed
+    walk_and_compare(constrain.json_schema(schema, whitespace="compact", property_order=order), vocabulary, 1, 25)
 
 
 def test_masks_do_not_depend_on_what_was_asked_before(phi_vocabulary):

@@ -241,6 +241,9 @@ void BindExprSet(nb::module_& m) {
         });
       }, "e"_a, "The bytes that may come next, in classes of bytes with equal futures but for the keys that they spell.")
       .def("is_empty", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { s.SealFor(e); return !s.IsAlive(e); }); }, "e"_a)
+      .def("has_distinct", [](ExprSet& s, ExprId e, uint32_t count) {
+        return Locked(s, {e}, [&] { s.SealFor(e); return s.HasDistinct(e, count); });
+      }, "e"_a, "count"_a, "Has a keyed entry so many different texts?")
       .def("min_length", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] { const uint32_t n = s.MinLength(e); return n == kInfinite ? int64_t{-1} : int64_t{n}; });
       }, "e"_a)

@@ -5,6 +5,7 @@
 // Where the bound is met the answer is an honest "alive", counted in num_unproven. Held by tests/test_algebra.py,
 // whose oracle is its own.
 #include <algorithm>
+#include <tuple>
 
 #include "expr.h"
 
@@ -93,8 +94,8 @@ bool ExprSet::SearchAlive(ExprId start) {
 
 // Shortest texts. Rules by rounds of Bellman and Ford; intersections and complements by search.
 uint32_t ExprSet::MinLength(ExprId e) {
-  Seal();
-  if (rule_min_lengths_.size() != rules_.size()) SettleMinLengths();
+  SealFor(e);
+  if (nodes_[e].has_rule && rule_min_lengths_.size() != rules_.size()) SettleMinLengths();
   std::vector<ExprId> todo{e};
   uint32_t length = 0;
   while (!todo.empty()) {
@@ -147,6 +148,78 @@ uint32_t times(uint64_t x, uint64_t k) {
 
 }  // namespace
 
+// A shortest text of a regular expression; false where the search met its bound, or there is none.
+bool ExprSet::ShortestText(ExprId e, std::string* text) {
+  struct Visit {
+    ExprId state;
+    size_t from;
+    uint8_t byte;
+  };
+  std::vector<Visit> queue{{e, 0, 0}};
+  std::unordered_map<ExprId, bool> seen{{e, true}};
+  for (size_t head = 0; head < queue.size() && queue.size() <= max_search_states_; ++head) {
+    if (nodes_[queue[head].state].nullable) {
+      text->clear();
+      for (size_t i = head; i; i = queue[i].from) *text += static_cast<char>(queue[i].byte);
+      std::reverse(text->begin(), text->end());
+      return true;
+    }
+    const uint32_t p = Classes(queue[head].state);
+    for (uint32_t c = 0; c < partitions_.num_classes(p); ++c) {
+      const uint8_t byte = partitions_.representative(p, c);
+      const ExprId t = Step(queue[head].state, byte);
+      if (t != kNoMatch && seen.try_emplace(t, true).second) queue.push_back({t, head, byte});
+    }
+  }
+  return false;
+}
+
+// The length of `count` entries together: where these are keyed the shortest keys that differ from each other and from
+// the used ones, each in turn.
+uint32_t ExprSet::DistinctMinLength(ExprId item, uint32_t used, uint32_t count, int depth, ExprId* blocked) {
+  constexpr uint32_t kMostInTurn = 8;  // beyond, a lower bound
+  const Node n = nodes_[item];
+  std::vector<ExprId> parts{item};
+  if (n.kind == Kind::kOr) parts.assign(children(item), children(item) + n.b);
+  uint32_t sum = 0, shortest = 0;
+  if (used <= kVague) used = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (i == kMostInTurn) return add(sum, times(shortest, count - i));
+    std::string key;
+    shortest = kInfinite;
+    for (ExprId part : parts) {
+      const Node p = nodes_[part];
+      const bool is_keyed = p.kind == Kind::kKey && p.d == kNoMatch && (used || count > 1);
+      uint32_t length = MinLengthAt(is_keyed ? p.c : part, depth, blocked);
+      if (length == kBlockedLength) return length;
+      std::string text;
+      if (is_keyed) length = ShortestText(ExcludeUsed(p.a, used), &text) ? add(length, text.size()) : kInfinite;
+      if (length < shortest) shortest = length, key.swap(text);
+    }
+    sum = add(sum, shortest);
+    uint32_t text = 0;
+    for (char b : key) text = AddByte(text, static_cast<uint8_t>(b));
+    if (text) used = AddUsed(used, text);
+    else return add(sum, times(shortest, count - i - 1));  // nothing to tell apart
+  }
+  return sum;
+}
+
+bool ExprSet::HasDistinct(ExprId item, uint32_t count) {
+  std::vector<ExprId> parts{item};
+  if (nodes_[item].kind == Kind::kOr) parts.assign(children(item), children(item) + nodes_[item].b);
+  for (uint32_t used = 0, i = 0; i < count; ++i) {
+    std::string key;
+    bool found = false;
+    for (size_t k = 0; k < parts.size() && !found; ++k) found = ShortestText(ExcludeUsed(nodes_[parts[k]].a, used), &key);
+    if (!found) return false;
+    uint32_t text = 0;
+    for (char b : key) text = AddByte(text, static_cast<uint8_t>(b));
+    used = AddUsed(used, text);
+  }
+  return true;
+}
+
 // The separator and the entries that must still come, and of the others the shortest ones that fill up to `low`.
 uint32_t ExprSet::MembersMinLength(const Node& n, int depth, ExprId* blocked) {
   const MemberList list = lists_[n.a];
@@ -162,24 +235,26 @@ uint32_t ExprSet::MembersMinLength(const Node& n, int depth, ExprId* blocked) {
     left[j] = list.entries[j].max == kInfinite ? kInfinite : list.entries[j].max - taken;
   }
   for (const auto& [entry, count] : MissingEntries(n)) {
-    const uint32_t x = MinLengthAt(list.entries[entry].item, depth, blocked);
+    const uint32_t x = DistinctMinLength(list.entries[entry].item, state.used, count, depth, blocked);
     if (x == kBlockedLength) return x;
-    sum = add(sum, times(x, count));
+    sum = add(sum, x);
     num_items += count;
     if (left[entry] != kInfinite) left[entry] -= count;
   }
   if (state.total + num_items < list.low) {
-    std::vector<std::pair<uint32_t, uint32_t>> others;  // length, how often
+    std::vector<std::tuple<uint32_t, uint32_t, uint32_t>> others;  // length, how often, entry
     for (uint32_t j = state.position; j < list.entries.size(); ++j) {
       const uint32_t x = left[j] ? MinLengthAt(list.entries[j].item, depth, blocked) : kInfinite;
       if (x == kBlockedLength) return x;
-      if (x < kBlockedLength) others.emplace_back(x, left[j]);
+      if (x < kBlockedLength) others.emplace_back(x, left[j], j);
     }
     std::sort(others.begin(), others.end());
-    for (const auto& [length, count] : others) {
+    for (const auto& [length, count, entry] : others) {
       const uint64_t wanted = list.low - std::min<uint64_t>(list.low, state.total + num_items);
-      const uint64_t some = std::min<uint64_t>(count, wanted);
-      sum = add(sum, times(length, some));
+      const uint32_t some = static_cast<uint32_t>(std::min<uint64_t>(count, wanted));
+      const uint32_t x = DistinctMinLength(list.entries[entry].item, state.used, some, depth, blocked);
+      if (x == kBlockedLength) return x;
+      sum = add(sum, x);
       num_items += some;
     }
     if (state.total + num_items < list.low) return kInfinite;
@@ -213,7 +288,15 @@ uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
     case Kind::kBody: return MinLengthAt(n.a, depth, blocked);
     case Kind::kMembers: return MembersMinLength(n, depth, blocked);
     case Kind::kKey: {
-      uint32_t sum = 0;
+      std::string rest;
+      if (n.d != kNoMatch && ShortestText(n.a, &rest)) {
+        uint32_t text = n.b;
+        for (char b : rest) text = AddByte(text, static_cast<uint8_t>(b));
+        const ExprId behind = FinishKey(text, n.c, n.d);
+        const uint32_t x = behind == kNoMatch ? kInfinite : MinLengthAt(behind, depth, blocked);
+        if (x != kInfinite) return x == kBlockedLength ? x : add(x, rest.size());
+      }
+      uint32_t sum = 0;  // the shortest key has come before: a lower bound
       for (ExprId part : {n.a, n.c, n.d == kNoMatch ? kEmptyString : n.d}) {
         const uint32_t x = MinLengthAt(part, depth, blocked);
         if (x == kBlockedLength) return x;

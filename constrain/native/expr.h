@@ -101,11 +101,14 @@ class ExprSet {
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
   ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc
   ExprId ForgetKeys(ExprId e);                // the state with all keys so far forgotten
+  ExprId ForgetMembers(ExprId e);             // the same for the members behind a key
   // Keys: texts by id, 0 the empty one; those that have come anywhere, each once; has one come before this key?
   const std::vector<uint32_t>& used_texts() const { return used_texts_; }
   uint32_t parent_text(uint32_t text) const { return texts_[text].parent; }
   std::string TextOf(uint32_t text) const;
   bool HasCome(const Node& key, uint32_t text) const;
+  bool HasForgotten(ExprId members) const;
+  bool HasDistinct(ExprId item, uint32_t count);  // has a keyed entry so many different texts?
   bool IsAlive(ExprId e);                     // emptiness.cc
   uint64_t num_unproven() const { return num_unproven_; }
   uint32_t max_search_states() const { return max_search_states_; }
@@ -174,12 +177,14 @@ class ExprSet {
   void GrowBuckets();
   void SetFlags(Node* node) const;
   bool BeginsWithOneByte(ExprId e) const;
-  ExprId MakeMembersAt(uint32_t list, MemberState state);
+  ExprId MakeMembersAt(uint32_t list, MemberState state, bool is_last_key = false);
   Tally TallyOf(const MemberList& list, const MemberState& state) const;
   bool MembersNullable(const Node& n) const;
   bool MembersProductive(const Node& n) const;
   std::vector<std::pair<uint32_t, uint32_t>> MissingEntries(const Node& n) const;  // entry, how often
   uint32_t MembersMinLength(const Node& n, int depth, ExprId* blocked);
+  uint32_t DistinctMinLength(ExprId item, uint32_t used, uint32_t count, int depth, ExprId* blocked);
+  bool ShortestText(ExprId e, std::string* text);
   std::vector<std::pair<uint32_t, MemberState>> NextMembers(const MemberList& list, const MemberState& state) const;
   ExprId BindKeys(ExprId item, ExprId next, uint32_t used);
   ExprId ForgetKeysAt(ExprId e);

@@ -85,13 +85,16 @@ bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visi
 void MaskBuilder::Visit(uint32_t index, const TrieNode& n, ExprId state) {
   if (index >= doubt_end_ && set_->node(state).is_vague) doubt_end_ = n.next;
   AddToken(n.token);
-  if (index < doubt_end_)
-    for (int32_t t = n.token; t >= 0; t = trie_->same_as(static_cast<uint32_t>(t))) doubts_.push_back(static_cast<uint32_t>(t));
+  if (index < doubt_end_) AddDoubt(n.token);
+}
+
+void MaskBuilder::AddDoubt(int32_t token) {
+  for (; token >= 0; token = trie_->same_as(static_cast<uint32_t>(token))) doubts_.push_back(static_cast<uint32_t>(token));
 }
 
 // Adds the tokens below `root`; only where keys were forgotten may one of them be in doubt.
 bool MaskBuilder::Walk(uint32_t root, ExprId state, size_t max_nodes) {
-  if (!set_->node(state).has_used)
+  if (!set_->node(state).has_used && doubt_end_ <= root)
     return WalkLive(root, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
   return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
 }
@@ -106,8 +109,8 @@ bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
 }
 
 // A node where the state is `state`, and its subtree.
-void MaskBuilder::WalkFrom(uint32_t node, ExprId state) {
-  doubt_end_ = 0;
+void MaskBuilder::WalkFrom(uint32_t node, ExprId state, bool in_doubt) {
+  doubt_end_ = in_doubt ? trie_->nodes()[node].next : 0;
   Visit(node, trie_->nodes()[node], state);
   if (trie_->nodes()[node].next > node + 1) Walk(node, state, kNoBound);
 }
@@ -161,7 +164,7 @@ void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
 bool MaskBuilder::KeyMatters(ExprId e) {
   const Node n = set_->node(e);
   if (!n.in_key) return false;
-  if (n.kind == Kind::kConcat) return KeyMatters(n.a) || KeyMatters(n.b);
+  if (n.kind == Kind::kConcat) return KeyMatters(n.a) || (set_->node(n.a).nullable && KeyMatters(n.b));
   if (n.kind == Kind::kKey) return !DeadNodes(n).empty();
   if (n.kind != Kind::kOr) return true;
   for (uint32_t i = 0; i < n.b; ++i)
@@ -184,8 +187,12 @@ std::vector<uint32_t> MaskBuilder::DeadNodes(const Node& key) {
   std::vector<uint32_t> dead;
   auto it = enders_.find(key.b);
   if (it == enders_.end()) return dead;
-  for (const auto& [whole, node] : it->second)
-    if (set_->HasCome(key, whole)) dead.push_back(node);
+  for (const auto& [whole, node] : it->second) {
+    if (!set_->HasCome(key, whole)) continue;
+    ExprId rest = key.a;  // only where the key can but end there: scarce keys know by themselves
+    for (char b : trie_->path(node)) rest = set_->Step(rest, static_cast<uint8_t>(b));
+    if (rest == kEmptyString) dead.push_back(node);
+  }
   return dead;
 }
 
@@ -201,15 +208,19 @@ void MaskBuilder::AddKey(const Node& key, ExprId tail) {
     shared = std::move(copy);
   }
   parts_.push_back(shared);
-  const ExprId behind = set_->MakeConcat(key.c, set_->MakeConcat(set_->ForgetKeys(key.d), tail));
+  const ExprId behind = set_->MakeConcat(key.c, set_->MakeConcat(set_->ForgetMembers(key.d), tail));
   auto is_dead = [&](uint32_t node) {
     return std::any_of(dead.begin(), dead.end(), [&](uint32_t d) { return d <= node && node < trie_->nodes()[d].next; });
   };
+  // A token may be a whole key, which one that was forgotten may have been.
+  const bool in_doubt = !key.in_key && set_->HasForgotten(key.d);
+  for (uint32_t exit : shared->exits)
+    if (in_doubt) AddDoubt(trie_->nodes()[exit].token);
   for (size_t i = 0; i < shared->edge_bytes.size(); ++i) {
     const ExprId t = set_->Step(behind, shared->edge_bytes[i]);
     if (t == kNoMatch) continue;
     for (uint32_t k = shared->edge_first[i]; k < shared->edge_first[i + 1]; ++k)
-      if (!is_dead(shared->edge_nodes[k])) WalkFrom(shared->edge_nodes[k], t);
+      if (!is_dead(shared->edge_nodes[k])) WalkFrom(shared->edge_nodes[k], t, in_doubt);
   }
   if (set_->node(key.a).nullable) todo_.push_back(set_->MakeConcat(set_->FinishKey(key.b, key.c, key.d), tail));
 }

@@ -71,7 +71,8 @@ class MaskBuilder {
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
   bool Walk(uint32_t root, ExprId state, size_t max_nodes);
   bool WalkWithin(ExprId state, size_t max_nodes);
-  void WalkFrom(uint32_t node, ExprId state);
+  void WalkFrom(uint32_t node, ExprId state, bool in_doubt = false);
+  void AddDoubt(int32_t token);
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
   void Add(ExprId e);

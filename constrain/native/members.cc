@@ -96,7 +96,8 @@ ExprSet::Tally ExprSet::TallyOf(const MemberList& list, const MemberState& s) co
   return t;
 }
 
-ExprId ExprSet::MakeMembersAt(uint32_t index, MemberState s) {
+// `is_last_key`: a key comes before this end, and must still be compared with those that have come.
+ExprId ExprSet::MakeMembersAt(uint32_t index, MemberState s, bool is_last_key) {
   const MemberList& list = lists_[index];
   auto& entries = list.entries;
   const uint32_t n = static_cast<uint32_t>(entries.size());
@@ -107,8 +108,11 @@ ExprId ExprSet::MakeMembersAt(uint32_t index, MemberState s) {
   const Tally tally = TallyOf(list, s);
   if (s.total + static_cast<uint64_t>(tally.missing) > list.high) return kNoMatch;
   if (s.total + static_cast<uint64_t>(tally.capacity) < list.low) return kNoMatch;
-  if (s.position == n || s.total == list.high || tally.capacity == 0) return tally.missing ? kNoMatch : kEmptyString;
   if (!list.is_keyed) s.used = 0;
+  if (s.position == n || s.total == list.high || tally.capacity == 0) {
+    if (tally.missing) return kNoMatch;
+    if (!s.used || (s.used > kVague && !is_last_key)) return kEmptyString;
+  }
   Hasher h(kTagMembers);
   h.Add(list.hash).Add(static_cast<uint64_t>(s.position) << 32 | s.count).Add(static_cast<uint64_t>(s.total) << 1 | s.started);
   h.Add(used_[s.used].hash);
@@ -160,6 +164,7 @@ std::vector<std::pair<uint32_t, uint32_t>> ExprSet::MissingEntries(const Node& n
 // Each entry that may come next, and the state behind it; only those after which the counts can still be met.
 std::vector<std::pair<uint32_t, ExprSet::MemberState>> ExprSet::NextMembers(const MemberList& list, const MemberState& s) const {
   std::vector<std::pair<uint32_t, MemberState>> out;
+  if (s.total == list.high) return out;
   auto total = [&](MemberState* next) {
     next->started = true;
     next->total = SaturatingAdd(s.total, 1);
@@ -196,7 +201,7 @@ ExprId ExprSet::ExpandMembers(ExprId e) {
   const ExprId separator = lists_[n.a].separator;
   std::vector<ExprId> choices;
   for (auto& [entry, state] : NextMembers(lists_[n.a], member_states_[n.b])) {
-    const ExprId next = MakeMembersAt(n.a, std::move(state));
+    const ExprId next = MakeMembersAt(n.a, std::move(state), /*is_last_key=*/true);
     if (next != kNoMatch) choices.push_back(BindKeys(lists_[n.a].entries[entry].item, next, used));
   }
   ExprId result = MakeOr(std::move(choices));
@@ -216,9 +221,9 @@ ExprId ExprSet::BindKeys(ExprId item, ExprId next, uint32_t used) {
   }
   if (n.kind != Kind::kKey || n.d != kNoMatch) return MakeConcat(item, next);
   if (n.b && used && used <= kVague) {  // which keys are left is not known here
-    MemberState state = member_states_[nodes_[next].kind == Kind::kMembers ? nodes_[next].b : 0];
+    MemberState state = member_states_[nodes_[next].b];
     state.used = kVague;
-    return MakeKey(n.a, 0, n.c, nodes_[next].kind == Kind::kMembers ? MakeMembersAt(nodes_[next].a, std::move(state)) : next);
+    return MakeKey(n.a, 0, n.c, MakeMembersAt(nodes_[next].a, std::move(state)));
   }
   return MakeKey(n.b ? ExcludeUsed(n.a, used) : n.a, 0, n.c, next);
 }
@@ -267,16 +272,21 @@ ExprId ExprSet::ForgetKeys(ExprId e) {
   return result;
 }
 
+// Members behind a key that goes on or behind keys that came: which ones is not known any more.
+ExprId ExprSet::ForgetMembers(ExprId e) {
+  const Node n = nodes_[e];
+  if (n.kind != Kind::kMembers) return e;
+  MemberState state = member_states_[n.b];
+  if (state.used != kVague) state.used = kForgotten;
+  return MakeMembersAt(n.a, std::move(state));
+}
+
 ExprId ExprSet::ForgetKeysAt(ExprId e) {
   const Node n = nodes_[e];
   if (!n.has_used) return e;
   if (auto it = forgotten_.find(e); it != forgotten_.end()) return it->second;
-  if (n.kind == Kind::kKey) return MakeKey(n.a, 0, ForgetKeys(n.c), ForgetKeysAt(n.d));
-  if (n.kind == Kind::kMembers) {
-    MemberState state = member_states_[n.b];
-    state.used = kForgotten;
-    return MakeMembersAt(n.a, std::move(state));
-  }
+  if (n.kind == Kind::kKey) return MakeKey(n.a, 0, ForgetKeys(n.c), ForgetMembers(n.d));
+  if (n.kind == Kind::kMembers) return ForgetMembers(e);
   if (n.kind != Kind::kOr) return e;
   std::vector<ExprId> parts;
   for (uint32_t i = 0; i < n.b; ++i) parts.push_back(ForgetKeys(children_[n.a + i]));
@@ -310,6 +320,12 @@ uint32_t ExprSet::AddUsed(uint32_t used, uint32_t text) {
 bool ExprSet::IsUsed(uint32_t used, uint32_t text) const {
   while (used > kVague && used_[used].text != text) used = used_[used].parent;
   return used > kVague;
+}
+
+bool ExprSet::HasForgotten(ExprId members) const {
+  const Node& n = nodes_[members];
+  if (n.kind != Kind::kMembers) return false;
+  return member_states_[n.b].used == kForgotten || member_states_[n.b].used == kVague;
 }
 
 // The bytes that would make the key one that has come before.

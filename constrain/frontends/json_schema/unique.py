@@ -9,13 +9,11 @@ tests/corpus/json_schema/arrays.json and tests/test_json_schema_fuzz.py.
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
-from .numbers import ANY_NUMBER, NumberShape, number_expression
+from .numbers import ANY_INTEGER, ANY_NUMBER, number_expression
 from .shapes import ArrayShape, Conjunction, Form
-from .strings import string_body
+from .strings import ANY_STRING, string_body
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -23,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["write_unique"]
 
 MAX_LISTED = 9
-MAX_COUNTED = 1000
+MAX_NEEDED = 1000
 
 
 def write_unique(writer: Writer, shape: ArrayShape, where: str, depth: int) -> int:
     """The items between the brackets; NO_MATCH where none fit, -1 where the keyword was refused and is not enforced."""
-    session = writer.session
+    session, s = writer.session, writer.set
     forms = [writer.normaliser.form(c) for c in (*shape.prefix, shape.rest)]
     if shape.contains:
         session.refuse("'uniqueItems' beside 'contains'", where)
@@ -36,33 +34,50 @@ def write_unique(writer: Writer, shape: ArrayShape, where: str, depth: int) -> i
     if any(f.objects or f.arrays for f in forms):
         session.refuse("'uniqueItems' over arrays or objects", where)
         return -1
-    counts = [_count(writer, f, shape.low) for f in forms]
-    scarce = [n for n in counts[: max(shape.low, 1)] + counts[-1:] if n is not None]
-    if shape.prefix and scarce:
-        values = [v for f in forms for v in _listed(f) or ()]
-        distinct = list({(type(v), v): v for v in values}.values())
-        if any(n is not None and n > MAX_LISTED for n in counts) or len(distinct) > MAX_LISTED or None in [_listed(f) for f in forms]:
-            session.refuse("'uniqueItems' over places with few values each", where, f" (it is carried out for at most {MAX_LISTED} values in all)")
-            return -1
-        return _by_sets(writer, shape, distinct, where, depth)
-    available = counts[-1]
-    if available is not None and available < shape.low and not shape.prefix:
-        return session.never(f"'minItems' {shape.low} at {where} is above the {available} different items that there are")
-    return _members(writer, shape, forms, where, depth)
+    if shape.low > MAX_NEEDED:
+        session.refuse(f"'uniqueItems' beside 'minItems' above {MAX_NEEDED}", where)
+        return -1
+    layout = writer.text.layout(depth)
+    items = [s.keyed(_scalar(writer, f, where), layout.tail, f != Form(strings=(ANY_STRING,))) for f in forms]
+    if not shape.prefix and not _has(writer, forms[0], items[0], shape.low):
+        return session.never(f"'minItems' {shape.low} at {where} is above the number of different items that there are")
+    needed = [(i, i + 1) for i in range(min(shape.low, len(shape.prefix)))]  # place, how many different items it must know
+    if shape.low > len(shape.prefix):
+        needed.append((-1, shape.low))
+    if all(_has(writer, forms[i], items[i], n) for i, n in needed):
+        return _members(writer, shape, items, depth)
+    listed = [_listed(f) for f in forms]
+    values = list({(type(v), v): v for each in listed for v in each or ()}.values())
+    if None in listed or len(values) > MAX_LISTED:
+        session.refuse("'uniqueItems' over places with few values each", where, f" (it is carried out for at most {MAX_LISTED} values in all)")
+        return -1
+    return _by_sets(writer, shape, values, where, depth)
 
 
-def _members(writer: Writer, shape: ArrayShape, forms: list[Form], where: str, depth: int) -> int:
+def _has(writer: Writer, form: Form, item: int, count: int) -> bool:
+    """Are there so many different items? Whatever came before, one of them is left then."""
+    if count == 0 or _is_plenty(form):
+        return True
+    return bool(item and writer.set.has_distinct(item, count))
+
+
+def _is_plenty(form: Form) -> bool:
+    """Has the form more than `MAX_NEEDED` values at first sight?"""
+    strings = any(x.values is None and not x.patterns and not x.formats and not 0 <= x.max < 2 for x in form.strings)
+    return strings or ANY_NUMBER in form.numbers or ANY_INTEGER in form.numbers
+
+
+def _members(writer: Writer, shape: ArrayShape, items: list[int], depth: int) -> int:
     """Each item remembered by the core. A list may end early, so there is one alternative for each short length."""
-    s, layout = writer.set, writer.text.layout(depth)
-    items = [s.keyed(item, layout.tail, True) if item else 0 for item in (_scalar(writer, f, where) for f in forms)]
+    s, comma = writer.set, writer.text.layout(depth).comma
     places = len(shape.prefix)
     parts = [1] if shape.low == 0 else []
     for length in range(max(1, shape.low), places if shape.high < 0 else min(places, shape.high + 1)):
-        parts.append(s.members(layout.comma, [(e, 1, 1) for e in items[:length]]))
+        parts.append(s.members(comma, [(e, 1, 1) for e in items[:length]]))
     if shape.high < 0 or shape.high >= places:
         fixed = [(e, 1, 1) for e in items[:-1]]
         low = max(shape.low, places, 1)
-        parts.append(s.members(layout.comma, [*fixed, (items[-1], 0, -1)], -1, low, shape.high))
+        parts.append(s.members(comma, [*fixed, (items[-1], 0, -1)], -1, low, shape.high))
     return int(s.union(parts))
 
 
@@ -82,35 +97,6 @@ def _scalar(writer: Writer, form: Form, where: str) -> int:
             body = s.intersection([body, text.one_spelling])
         parts.append(0 if s.is_empty(body) else s.lexeme(s.concat([text.quote, body, text.quote])))
     return int(s.union(parts))
-
-
-def _count(writer: Writer, form: Form, wanted: int) -> int | None:
-    """How many values a form has, where they are few; None where there are enough for any count that is asked for."""
-    total = int(form.null) + form.booleans.bit_count()
-    for x in form.numbers:
-        n = _count_numbers(x)
-        if n is None:
-            return None
-        total += n
-    for shape in form.strings:
-        if shape.values is not None:
-            total += len(shape.values)
-            continue
-        n = len(texts) if (texts := enumerate_texts(writer.set, string_body(writer.session, shape, "#"), max(64, wanted))) is not None else None
-        if n is None:
-            return None
-        total += n
-    return total
-
-
-def _count_numbers(x: NumberShape) -> int | None:
-    if x.values is not None:
-        return len(x.values)
-    step = max((m for m, asserted in x.multiples if asserted), default=Fraction(1) if x.integer else None)
-    if step is None or x.low is None or x.high is None:
-        return None
-    n = floor(x.high / step) - ceil(x.low / step) + 1
-    return n if n <= MAX_COUNTED else None
 
 
 def enumerate_texts(s: Any, language: int, limit: int) -> list[bytes] | None:
