@@ -33,7 +33,7 @@ import constrain
 NAMES = ["a", "b", "c", "dd"]
 OTHER_NAMES = ["", "e", "ab", "ca", "x1", "é", 'q"']
 PATTERNS = ["^a", "b", "a", "^[ab]+", "1", "^[^x][^x]", "^a$", "^(a|b1)*$", "[^a]$", "^[^b]{1,2}$"]
-KEY_PATTERNS = ["^a", "b", "d", "c|d", "^.?.?[a-c]", "^[^a]"]
+KEY_PATTERNS = ["^a", "b", "d", "c|d", "^[^~]?[^~]?[a-c]", "^[^a]"]
 FORMATS = {
     "date": ["2024-02-29", "2023-02-29", "1999-12-31", "2024-13-01"],
     "ipv4": ["127.0.0.1", "256.1.1.1", "1.2.3", "01.2.3.4"],
@@ -90,7 +90,7 @@ class Schemas:
     def document(self) -> Any:
         if self.r.random() < 0.06:
             return self.dynamic()
-        schema = self.draw()
+        schema = self.focused() if self.r.random() < 0.3 else self.draw()
         if isinstance(schema, dict):
             schema["$defs"] = {"x": self.draw(2), "y": self.draw(2)}
             anchored = self.draw(2)
@@ -162,7 +162,11 @@ class Schemas:
             {"type": "integer", "minimum": 0, "maximum": r.randrange(4)}, {"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.5},
             {"type": "string", "maxLength": 1}, {"type": "boolean"},
         ]  # fmt: skip
-        return r.choice(choices)
+        first = r.choice(choices)
+        if r.random() < 0.75:
+            return first
+        keyword = r.choice(["anyOf", "anyOf", "allOf", "not"])
+        return {**first, "not": r.choice(choices)} if keyword == "not" else {keyword: [first, r.choice(choices)]}
 
     def unique(self, s: dict[str, Any], depth: int) -> None:
         if self.may_be_negated:
@@ -213,6 +217,75 @@ class Schemas:
             beside += [self.array, self.array, self.contains]
         for kind in self.r.sample(beside, 2):
             kind(s, depth)
+
+    def leaf(self) -> Any:
+        r = self.r
+        small: list[Any] = [True, True, {"type": "integer"}, {"const": 1}, {"enum": [1, "a"]}, {"type": "string", "maxLength": 2}, {"minimum": 1}]
+        return copy.deepcopy(r.choice(small))
+
+    def some_members(self) -> dict[str, Any]:
+        """Few properties, some of them required: what a branch of an `anyOf` mostly is."""
+        names = self.r.sample(NAMES, self.r.randrange(1, 3))
+        made: dict[str, Any] = {"properties": {n: self.leaf() for n in names}}
+        self.some(made, 0.5, "required", lambda: names[:1])
+        self.some(made, 0.15, "patternProperties", lambda: {self.r.choice(KEY_PATTERNS): self.leaf()})
+        self.some(made, 0.1, "unevaluatedProperties", self.leaf)
+        return made
+
+    def some_items(self) -> dict[str, Any]:
+        r = self.r
+        made: dict[str, Any] = {"prefixItems": [self.leaf() for _ in range(r.randrange(1, 3))]} if r.random() < 0.7 else {"contains": self.leaf()}
+        self.some(made, 0.3, "minItems", lambda: r.randrange(3))
+        self.some(made, 0.1, "unevaluatedItems", self.leaf)
+        return made
+
+    def focused(self) -> dict[str, Any]:
+        """Satisfiable by many values that are near to each other, so that every keyword of it decides some of them."""
+        return self.r.choice([self.evaluating, self.evaluating, self.few_names, self.distinct])()
+
+    def evaluating(self) -> dict[str, Any]:
+        r = self.r
+        over_keys = r.random() < 0.6
+        part = self.some_members if over_keys else self.some_items
+        made: dict[str, Any] = part() if r.random() < 0.5 else {}
+        self.some(made, 0.7, "type", lambda: "object" if over_keys else "array")
+        for keyword in r.sample(["anyOf", "oneOf", "allOf", "if", "not", "dependentSchemas", "$ref"], r.randrange(1, 3)):
+            if keyword in ("anyOf", "oneOf", "allOf"):
+                made[keyword] = [part() for _ in range(r.randrange(1, 4))]
+            elif keyword == "if":
+                made["if"] = part()
+                self.some(made, 0.7, "then", part)
+                self.some(made, 0.7, "else", part)
+            elif keyword == "dependentSchemas":
+                made[keyword] = {r.choice(NAMES): part()}
+            else:
+                made[keyword] = "#/$defs/x" if keyword == "$ref" else {**part(), "unevaluatedProperties" if over_keys else "unevaluatedItems": self.leaf()}
+        made["unevaluatedProperties" if over_keys else "unevaluatedItems"] = r.choice([False, False, self.leaf()])
+        self.some(made, 0.2, "minProperties" if over_keys else "minItems", lambda: r.randrange(1, 3))
+        return made if r.random() < 0.8 else {"type": "object" if over_keys else "array", "not": made}
+
+    def few_names(self) -> dict[str, Any]:
+        r = self.r
+        names: list[Any] = [{"enum": ["a", "b", "zz"]}, {"pattern": "^[ab]?$"}, {"pattern": "^[a-c]$"}, {"enum": NAMES}, {"maxLength": 1}]
+        made: dict[str, Any] = {"type": "object", "propertyNames": r.choice(names)}
+        self.some(made, 0.5, "propertyNames", lambda: {"not": r.choice(names)})
+        self.some(made, 0.7, "properties", lambda: {n: self.leaf() for n in r.sample(NAMES, 2)})
+        self.some(made, 0.4, "patternProperties", lambda: {p: self.leaf() for p in r.sample(KEY_PATTERNS, 2)})
+        self.some(made, 0.4, "additionalProperties", lambda: r.choice([False, self.leaf(), {"type": "null"}]))
+        self.some(made, 0.3, "required", lambda: r.sample(NAMES, 1))
+        self.some(made, 0.6, "minProperties", lambda: r.randrange(4))
+        self.some(made, 0.5, "maxProperties", lambda: r.randrange(1, 4))
+        self.some(made, 0.3, "not", lambda: {"required": r.sample(NAMES, 1)})
+        self.some(made, 0.3, "not", self.some_members)
+        self.some(made, 0.3, "dependentRequired", lambda: {r.choice(NAMES): r.sample(NAMES, 1)})
+        return made
+
+    def distinct(self) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        self.unique(made, 0)
+        self.some(made, 0.4, "maxItems", lambda: self.r.randrange(1, 5))
+        self.some(made, 0.2, "anyOf", lambda: [{"items": self.scalars()}, {"minItems": 2}])
+        return made
 
     def dynamic(self) -> dict[str, Any]:
         """A small document of resources with a `$dynamicRef` between them."""
@@ -588,6 +661,8 @@ class Case(NamedTuple):
             return "refused"
         except constrain.LimitExceeded:
             return "limit"
+        except constrain.ConstrainError as error:
+            return "malformed" if isinstance(error, constrain.SchemaError) else "crash"
         if expr is not None:
             expr.set.set_limits(64 << 20, 1 << 18, 20_000)
         return cls(schema, options, expr, judge_of(schema, options))
@@ -672,6 +747,13 @@ class Result(NamedTuple):
     case: tuple[Any, dict[str, Any], str] | None = None
 
 
+def failed(outcome: str, schema: Any, options: dict[str, Any]) -> Result:
+    """There was no expression to ask; only a crash is a problem."""
+    if outcome != "crash":
+        return Result(outcome)
+    return Result(outcome, f"crash by {json.dumps(schema)} with {options}", Counter(), (schema, options, ""))
+
+
 def guarded(call: Callable[[], Any]) -> Any:
     """The result, or None where the judge recursed too deep."""
     try:
@@ -690,7 +772,7 @@ def check(seed: int, num_near: int = 10, num_samples: int = 4, num_changed: int 
     schema, options = Schemas(r).document(), random_options(r)
     case = Case.of(schema, options)
     if isinstance(case, str):
-        return Result(case)
+        return failed(case, schema, options)
     texts: Counter[str] = Counter()
 
     def run() -> Result:
@@ -703,6 +785,8 @@ def check(seed: int, num_near: int = 10, num_samples: int = 4, num_changed: int 
         for kind, text in case.texts(r, num_near, num_samples, num_changed):
             texts[kind] += 1
             wrong = case.wrong(text)
+            if kind == "sample" and case.expr is not None and not case.expr.matches(text):
+                wrong = "dead end"
             if wrong:
                 problem = f"{wrong} of {text!r} ({kind}) by {json.dumps(schema)} with {options}"
                 return Result(wrong, problem, texts, (schema, options, text))
@@ -761,7 +845,11 @@ def same_wrong(kind: str) -> Callable[[Any, dict[str, Any], str], bool]:
     def fails(schema: Any, options: dict[str, Any], text: str) -> bool:
         jsonschema.Draft202012Validator.check_schema(schema)
         case = Case.of(schema, options)
-        return isinstance(case, Case) and case.wrong(text) == kind
+        if not isinstance(case, Case):
+            return case == kind
+        if kind == "dead end":
+            return case.expr is not None and any(not case.expr.matches(case.expr.sample(seed, 60)) for seed in range(8))
+        return case.wrong(text) == kind
 
     return fails
 

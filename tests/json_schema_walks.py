@@ -2,9 +2,9 @@
 
     python -m tests.json_schema_walks FIRST_SEED COUNT
 
-Each step takes a token that the mask allows, by one of several biases; after `FREE_TOKENS` the walk takes the shortest
-way to the end. A mask is never empty before the end, every allowed token is accepted, each walk ends, and each finished
-text is valid.
+Each step takes a token that the mask allows, by one of several biases; after `FREE_TOKENS` the walk takes the shortest way
+to the end. A mask is never empty before the end, allows exactly what is accepted, each walk ends, and each finished text is
+valid.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import constrain
-from tests.json_schema_fuzz import Case, Result, Schemas, guarded, random_options, shrunk
+from tests.json_schema_fuzz import Case, Result, Schemas, failed, guarded, random_options, shrunk
 
 FREE_TOKENS = 150
 MAX_TOKENS = 2000
@@ -28,7 +28,7 @@ WANTED = (
     "allOf", "anyOf", "oneOf", "not", "if", "unevaluatedProperties", "unevaluatedItems", "uniqueItems", "minProperties", "maxProperties",
     "propertyNames", "patternProperties", "contains", "dependentSchemas",
 )  # fmt: skip
-BIASES = ("uniform", "uniform", "closing", "quotes", "short", "structure")
+BIASES = ("uniform", "uniform", "closing", "quotes", "short", "structure", "again", "again")
 
 
 class Words(NamedTuple):
@@ -75,6 +75,8 @@ class Walk:
             allowed = self.allowed()
             if not allowed.any():
                 return "empty mask"
+            if not self.agrees(allowed):
+                return "mask disagrees"
             token = self.choose(allowed)
             if not self.matcher.accept_token(token):
                 return "allowed token refused"
@@ -91,6 +93,14 @@ class Walk:
         bits = np.unpackbits(np.asarray(self.bitmask[0]).view(np.uint8), bitorder="little")
         return bits[: self.words.vocabulary.size].astype(bool)
 
+    def agrees(self, allowed: np.ndarray) -> bool:
+        """Now and then: is each of a few tokens accepted exactly where the mask allows it?"""
+        if self.r.random() < 0.8:
+            return True
+        some = [self.pick(self.words.kinds[kind]) for kind in ("quotes", "structure", "short", "structure")]
+        some += [self.pick(allowed) for _ in range(3)] + self.r.sample(self.tokens, min(6, len(self.tokens)))
+        return all(self.matcher.is_token_allowed(t) == allowed[t] for t in some)
+
     def choose(self, allowed: np.ndarray) -> int:
         """A token by the walk's bias; the shortest way once the walk is long."""
         if len(self.tokens) >= FREE_TOKENS:
@@ -98,6 +108,9 @@ class Walk:
         ends = allowed & self.words.ends
         if ends.any() and self.r.random() < (0.3 if self.bias == "closing" else 0.08):
             return self.pick(ends)
+        if self.bias == "again" and self.tokens and self.r.random() < 0.6:  # keys and items that are there already
+            token = self.r.choice(self.tokens)
+            return token if allowed[token] else self.pick(allowed)
         preferred = self.words.kinds.get(self.bias)
         if preferred is not None and self.r.random() < 0.7 and (allowed & preferred).any():
             return self.pick(allowed & preferred)
@@ -149,7 +162,7 @@ def check(seed: int, words: Words, num_walks: int = 4) -> Result:
     r, schema, options = draw(seed)
     case = Case.of(schema, options)
     if isinstance(case, str) or case.expr is None:
-        return Result(case if isinstance(case, str) else "unsatisfiable")
+        return failed(case if isinstance(case, str) else "unsatisfiable", schema, options)
     constraint = constrain.compile(case.expr, words.vocabulary, constrain.Limits(max_memory_bytes=128 << 20, max_steps=1 << 19))
     figures: Counter[str] = Counter()
     for _ in range(num_walks):
@@ -169,18 +182,23 @@ def check(seed: int, words: Words, num_walks: int = 4) -> Result:
     return Result("right", "", figures)
 
 
-def same_wrong(kind: str) -> Any:
-    """Does a case fail in the given way? What goes wrong while walking is sought in the states behind the same text."""
+def same_wrong(kind: str, words: Words) -> Any:
+    """Does a case fail in the given way? A wrong mask is sought behind the same text, over all tokens."""
 
     def fails(schema: Any, options: dict[str, Any], text: str) -> bool:
         case = Case.of(schema, options)
         if not isinstance(case, Case) or case.expr is None:
-            return False
-        if kind not in ("empty mask", "no end", "allowed token refused"):
+            return case == kind
+        if kind not in ("empty mask", "no end", "allowed token refused", "mask disagrees"):
             return case.wrong(text) == kind
-        s, data = case.expr.set, text.encode("utf-8", "surrogateescape")
-        state, num = s.advance(case.expr.root, data)
-        return num == len(data) and not s.nullable(state) and (not s.live_bytes(state) or s.min_length(state) < 0)
+        walk = Walk(constrain.compile(case.expr, words.vocabulary), words, random.Random(0), "continue")
+        if not walk.matcher.accept_bytes(text.encode("utf-8", "surrogateescape")):
+            return False
+        allowed = walk.allowed()
+        if kind in ("empty mask", "no end"):
+            return not allowed.any()
+        some = np.flatnonzero(allowed | words.kinds["quotes"] | words.kinds["structure"] | words.kinds["short"])
+        return any(walk.matcher.is_token_allowed(int(t)) != allowed[t] for t in some)
 
     return fails
 
@@ -211,7 +229,7 @@ def main(first: int, count: int) -> int:
             figures[name] = max(figures[name], n) if name in ("longest", "slowest mask, ms") else figures[name] + n
         if result.case is not None:
             num_wrong += 1
-            schema, options, text = shrunk(*result.case, same_wrong(result.outcome))
+            schema, options, text = shrunk(*result.case, same_wrong(result.outcome, words))
             found = {"schema": schema, "options": options, "text": text, "wrong": result.outcome, "seed": seed}
             print(json.dumps(found), flush=True)
     print(dict(outcomes), dict(figures), "slowest masks (ms, seed)", sorted(worst)[-5:])
