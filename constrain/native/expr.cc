@@ -15,7 +15,7 @@ uint64_t Hasher::Seed() {
 
 ExprSet::ExprSet() {
   buckets_.assign(64, kInfinite);
-  texts_.push_back({0, 0, 0, false, Hasher(103).Finish()});
+  texts_.push_back({0, 0, 0, Hasher(103).Finish()});
   for (uint64_t i = 0; i <= kVague; ++i) used_.push_back({0, 0, 0, Hasher(104 + i).Finish()});
   rows_.assign(1, kUnknown);
   Intern(Node{Kind::kNoMatch}, Hasher(100).Finish());
@@ -29,7 +29,7 @@ ExprSet::ExprSet() {
 ExprSet::ExprSet(const ExprSet& o)
     : nodes_(o.nodes_), hashes_(o.hashes_), states_(o.states_), buckets_(o.buckets_), children_(o.children_),
       byte_sets_(o.byte_sets_), labels_(o.labels_), label_ids_(o.label_ids_), rules_(o.rules_), lists_(o.lists_),
-      member_states_(o.member_states_), texts_(o.texts_), used_(o.used_), used_texts_(o.used_texts_), text_ids_(o.text_ids_), used_ids_(o.used_ids_),
+      member_states_(o.member_states_), texts_(o.texts_), used_(o.used_), text_ids_(o.text_ids_), used_ids_(o.used_ids_),
       spellings_(o.spellings_), tables_(o.tables_), table_ids_(o.table_ids_), list_ids_(o.list_ids_), or_memo_(o.or_memo_),
       partitions_(o.partitions_), rows_(o.rows_), exact_(o.exact_), exact_moves_(o.exact_moves_), min_lengths_(o.min_lengths_),
       rule_min_lengths_(o.rule_min_lengths_), expanded_(o.expanded_), forgotten_(o.forgotten_), sealed_(o.sealed_), fuel_(o.fuel_),

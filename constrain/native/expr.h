@@ -102,12 +102,14 @@ class ExprSet {
   ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc
   ExprId ForgetKeys(ExprId e);                // the state with all keys so far forgotten
   ExprId ForgetMembers(ExprId e);             // the same for the members behind a key
-  // Keys: texts by id, 0 the empty one; those that have come anywhere, each once; has one come before this key?
-  const std::vector<uint32_t>& used_texts() const { return used_texts_; }
+  // Keys: texts by id, 0 the empty one; lists of those that have come, a chain of ids; has one come before this key?
+  uint32_t UsedBehind(const Node& key) const;
+  bool IsList(uint32_t used) const { return used > kVague; }
+  uint32_t parent_used(uint32_t used) const { return used_[used].parent; }
+  uint32_t last_used(uint32_t used) const { return used_[used].text; }
   uint32_t parent_text(uint32_t text) const { return texts_[text].parent; }
   std::string TextOf(uint32_t text) const;
   bool HasCome(const Node& key, uint32_t text) const;
-  bool HasForgotten(ExprId members) const;
   bool HasDistinct(ExprId item, uint32_t count);  // has a keyed entry so many different texts?
   bool IsAlive(ExprId e);                     // emptiness.cc
   uint64_t num_unproven() const { return num_unproven_; }
@@ -158,7 +160,6 @@ class ExprSet {
   struct Text {  // a key so far: its parent and one byte
     uint32_t parent, length;
     uint8_t byte;
-    bool has_come;  // as a whole key, somewhere
     Hash128 hash;
   };
   struct Used {  // keys that have come: a list
@@ -242,7 +243,6 @@ class ExprSet {
   std::vector<MemberState> member_states_;
   std::vector<Text> texts_;
   std::vector<Used> used_;
-  std::vector<uint32_t> used_texts_;
   std::unordered_map<uint64_t, uint32_t> text_ids_, used_ids_;
   std::unordered_map<uint64_t, ExprId> spellings_;  // (last used, count): those keys, however they are spelt
   std::vector<std::shared_ptr<const Table>> tables_;

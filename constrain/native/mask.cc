@@ -175,8 +175,9 @@ bool MaskBuilder::KeyMatters(ExprId e) {
 // The trie nodes at which a key would be one that has come before. For each key that has come somewhere it is found
 // once from which of its prefixes a token can end it: hardly ever from any.
 std::vector<uint32_t> MaskBuilder::DeadNodes(const Node& key) {
-  for (; num_used_texts_ < set_->used_texts().size(); ++num_used_texts_) {
-    const uint32_t whole = set_->used_texts()[num_used_texts_];
+  for (uint32_t used = set_->UsedBehind(key); set_->IsList(used) && listed_.insert(used).second; used = set_->parent_used(used)) {
+    const uint32_t whole = set_->last_used(used);
+    if (!known_keys_.insert(whole).second) continue;
     const std::string text = set_->TextOf(whole);
     uint32_t prefix = whole;
     for (size_t length = text.size(); length-- > 0;) {
@@ -213,7 +214,8 @@ void MaskBuilder::AddKey(const Node& key, ExprId tail) {
     return std::any_of(dead.begin(), dead.end(), [&](uint32_t d) { return d <= node && node < trie_->nodes()[d].next; });
   };
   // A token may be a whole key, which one that was forgotten may have been.
-  const bool in_doubt = !key.in_key && set_->HasForgotten(key.d);
+  const uint32_t used = set_->UsedBehind(key);
+  const bool in_doubt = !key.in_key && used && !set_->IsList(used);
   for (uint32_t exit : shared->exits)
     if (in_doubt) AddDoubt(trie_->nodes()[exit].token);
   for (size_t i = 0; i < shared->edge_bytes.size(); ++i) {

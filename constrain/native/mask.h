@@ -98,7 +98,7 @@ class MaskBuilder {
   std::vector<std::shared_ptr<const SharedMask>> parts_;
   std::vector<ExprId> todo_;
   std::unordered_map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> enders_;  // by prefix: whole key, trie node
-  size_t num_used_texts_ = 0;
+  std::unordered_set<uint32_t> listed_, known_keys_;  // lists of used keys and keys that enders_ knows
   std::vector<uint32_t> doubts_;
   uint32_t doubt_end_ = 0;  // the subtree in doubt ends here
   std::unordered_set<ExprId> visited_;

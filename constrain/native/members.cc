@@ -297,7 +297,7 @@ uint32_t ExprSet::AddByte(uint32_t text, uint8_t byte) {
   auto [it, fresh] = text_ids_.try_emplace(static_cast<uint64_t>(text) << 8 | byte, static_cast<uint32_t>(texts_.size()));
   if (fresh) {
     const Text parent = texts_[text];
-    texts_.push_back({text, parent.length + 1, byte, false, Hasher(kTagText).Add(parent.hash).Add(byte).Finish()});
+    texts_.push_back({text, parent.length + 1, byte, Hasher(kTagText).Add(parent.hash).Add(byte).Finish()});
   }
   return it->second;
 }
@@ -312,7 +312,6 @@ uint32_t ExprSet::AddUsed(uint32_t used, uint32_t text) {
   if (used == kForgotten || used == kVague) return kVague;
   auto [it, fresh] = used_ids_.try_emplace(static_cast<uint64_t>(used) << 32 | text, static_cast<uint32_t>(used_.size()));
   if (!fresh) return it->second;
-  if (!texts_[text].has_come) texts_[text].has_come = true, used_texts_.push_back(text);
   used_.push_back({used, text, used_[used].size + 1, Hasher(kTagUsed).Add(used_[used].hash).Add(texts_[text].hash).Finish()});
   return it->second;
 }
@@ -322,25 +321,22 @@ bool ExprSet::IsUsed(uint32_t used, uint32_t text) const {
   return used > kVague;
 }
 
-bool ExprSet::HasForgotten(ExprId members) const {
-  const Node& n = nodes_[members];
-  if (n.kind != Kind::kMembers) return false;
-  return member_states_[n.b].used == kForgotten || member_states_[n.b].used == kVague;
+uint32_t ExprSet::UsedBehind(const Node& key) const {
+  const Node& n = nodes_[key.d];
+  return n.kind == Kind::kMembers ? member_states_[n.b].used : 0;
 }
 
 // The bytes that would make the key one that has come before.
 ByteSet ExprSet::LastBytesOfUsed(const Node& key) const {
   ByteSet bytes;
-  for (uint32_t u = member_states_[nodes_[key.d].b].used; u > kVague; u = used_[u].parent) {
+  for (uint32_t u = UsedBehind(key); u > kVague; u = used_[u].parent) {
     const Text& text = texts_[used_[u].text];
     if (text.parent == key.b && text.length) bytes.Add(text.byte);
   }
   return bytes;
 }
 
-bool ExprSet::HasCome(const Node& key, uint32_t text) const {
-  return nodes_[key.d].kind == Kind::kMembers && IsUsed(member_states_[nodes_[key.d].b].used, text);
-}
+bool ExprSet::HasCome(const Node& key, uint32_t text) const { return IsUsed(UsedBehind(key), text); }
 
 // The texts of `key` that are not among the used ones. These stand in groups, the powers of two of their number, so
 // that a key more costs few new automata.

@@ -59,6 +59,7 @@ TokenTrie::TokenTrie(const std::vector<std::optional<std::string>>& tokens, std:
     last_id = id;
   }
   for (uint32_t node : path) nodes_[node].next = static_cast<uint32_t>(nodes_.size());
+  for (uint32_t child = 1; child < nodes_.size(); child = nodes_[child].next) first_[nodes_[child].byte] = child;
   spells_every_byte_ = num_single_bytes == 256;
 }
 
@@ -86,13 +87,13 @@ std::vector<uint32_t> TokenTrie::LongestMatches(std::string_view text) const {
 }
 
 uint32_t TokenTrie::Find(std::string_view path) const {
-  uint32_t node = 0;
-  for (char b : path) {
+  if (path.empty()) return 0;
+  uint32_t node = first_[static_cast<uint8_t>(path[0])];
+  for (size_t i = 1; node && i < path.size(); ++i) {
     const uint32_t end = nodes_[node].next;
     uint32_t child = node + 1;
-    while (child < end && nodes_[child].byte != static_cast<uint8_t>(b)) child = nodes_[child].next;
-    if (child >= end) return 0;
-    node = child;
+    while (child < end && nodes_[child].byte != static_cast<uint8_t>(path[i])) child = nodes_[child].next;
+    node = child < end ? child : 0;
   }
   return node;
 }

@@ -5,6 +5,7 @@
 // because these depend on a lexeme and on the vocabulary alone (mask.h). Held by tests/test_masks.py.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,6 +62,7 @@ class TokenTrie {
   std::vector<int32_t> same_as_;
   std::string pool_;
   uint32_t size_, max_depth_ = 0;
+  std::array<uint32_t, 256> first_{};  // the root's child by its byte; 0: none
   bool spells_every_byte_ = false;
   std::unique_ptr<SharedMaskStore> shared_masks_;
 };

@@ -224,7 +224,10 @@ def write_array(writer: Writer, shape: ArrayShape, where: str, depth: int) -> in
     """The expression of an array shape; NO_MATCH where nothing fits."""
     s, layout = writer.session.set, writer.text.layout(depth)
     if shape.unique and not 0 <= shape.high <= 1:
+        writer.session.reason = ""
         inner = write_unique(writer, shape, where, depth)
+        if inner == 0 and writer.session.reason:
+            return 0
         if inner >= 0:
             return _wrap(writer, inner, shape.low == 0, where, depth)
     if shape.contains:
