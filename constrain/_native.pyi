@@ -156,6 +156,14 @@ class Matcher:
 
     def forced_bytes(self, max_length: int = 4096) -> bytes: ...
 
+    def min_length(self) -> int:
+        """Bytes to the nearest end of the text; -1 where that is not known."""
+
+    def shortest_way(self, max_length: int = 65536) -> bytes | None:
+        """
+        Bytes that lead to an end, as few as is known; None where they are more than max_length.
+        """
+
     def allowed_tokens(self) -> list[int]: ...
 
     def allowed_bytes(self) -> bytes: ...

@@ -7,7 +7,9 @@ The loop knows a backend only by backend.py's contract, and works on numpy logit
   tokenizer's own tokens, in the pass of the last sampled token, and short of the tokens that a longer one might
   swallow together with what follows;
 - an answer whose constraint allows nothing but its end is finished, without a pass for the end token;
-- the bytes of the dummy prefix, one space at the start of a turn, belong to the tokenizer and not to the text.
+- the bytes of the dummy prefix, one space at the start of a turn, belong to the tokenizer and not to the text;
+- with `finish="complete"` the answer ends inside its budget: a token is taken only if the text can still be ended with
+  the tokens that are left behind it, and a way to do so is known at every step (the *plan*).
 
 Held by tests/test_runner.py.
 """
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from .models.backend import Backend
 
 __all__ = ["Generation", "LanguageModel", "Phi", "Stream"]
+
+MAX_REFUSED = 64  # tokens that do not fit any more before the plan is followed
 
 Prompt = str | Sequence[Mapping[str, str]] | Sequence[int]
 
@@ -91,10 +95,13 @@ class _Sequence:
         *,
         is_turn: bool,
         fast_forward: bool,
+        must_finish: bool,
     ) -> None:
         self.vocabulary = vocabulary
         self.matcher = (
-            None if constraint is None else constraint.matcher(start="turn" if is_turn else "continue")
+            None
+            if constraint is None
+            else constraint.matcher(start="turn" if is_turn and vocabulary.adds_dummy_prefix else "continue")
         )
         self.sampler = sampler
         self.max_tokens = max_tokens
@@ -107,9 +114,75 @@ class _Sequence:
         self.mask_seconds = 0.0
         self._has_end_token = False
         self._fast_forward = fast_forward
+        self._must_finish = must_finish and constraint is not None and vocabulary.trie.spells_every_byte
+        self._plan: list[int] | None = None  # tokens that end the text from here; None: not asked for yet
+        if self._must_finish:
+            self._check_minimum()
         if fast_forward:
             self.append_forced(self._forced_at_start())
         self.check_budget()
+
+    # -------------------------------------------------------- the budget
+
+    def _check_minimum(self) -> None:
+        plan = self._way_to_end()
+        if plan is None or len(plan) > self.max_tokens:
+            least = "more than can be told" if plan is None else len(plan)
+            raise LimitExceeded(
+                "max_tokens", None if plan is None else len(plan), self.max_tokens,
+                f"generate: max_tokens {self.max_tokens} is not enough: the shortest answer takes {least} tokens; "
+                "allow as many, or let the answer be cut with finish='cut'",
+            )  # fmt: skip
+        self._plan = plan
+
+    def _way_to_end(self) -> list[int] | None:
+        assert self.matcher is not None
+        data = self.matcher.shortest_way()
+        return None if data is None else self.vocabulary.encode(data, after=self.ids)
+
+    def _quick_plan(self) -> list[int]:
+        """The same in the longest tokens instead of the tokenizer's own: far cheaper, and hardly longer."""
+        assert self.matcher is not None
+        data = self.matcher.shortest_way()
+        return self.vocabulary.trie.longest_matches(data) if data else []
+
+    def choose(self, logits: NDArray[Any]) -> int:
+        """The token that the sampler takes, out of those behind which the text can still be ended in time."""
+        token = self.sampler.choose(logits)
+        if not self._must_finish or self._fits(token):
+            return token
+        for _ in range(MAX_REFUSED):
+            logits[token] = -np.inf
+            if not np.isfinite(logits.max()):
+                break
+            token = self.sampler.choose(logits)
+            if self._fits(token):
+                return token
+        assert self._plan  # made when the first token did not fit
+        token, self._next_plan = self._plan[0], self._plan[1:]
+        return token
+
+    def _fits(self, token: int) -> bool:
+        """Can the text be ended behind this token with what is left? Each byte is a token in the worst case."""
+        assert self.matcher is not None
+        self._next_plan: list[int] | None = None
+        if token in self.vocabulary.end_ids:
+            return True
+        if self._plan and token == self._plan[0]:
+            self._next_plan = self._plan[1:]
+            return True
+        left = self.max_tokens - len(self.ids) - 1
+        started = time.perf_counter()
+        self.matcher.accept_token(token)
+        fits = 0 <= self.matcher.min_length() <= left
+        plan = None if fits else self._quick_plan()
+        self.matcher.rollback(1)
+        if plan is not None:
+            fits, self._next_plan = 0 < len(plan) <= left, plan
+        if not fits and self._plan is None:
+            self._plan = self._way_to_end()
+        self.mask_seconds += time.perf_counter() - started
+        return fits
 
     # -------------------------------------------------------- tokens
 
@@ -127,6 +200,8 @@ class _Sequence:
             return
         self.ids.append(token)
         self.pending = [token]
+        if self._must_finish:
+            self._plan = self._next_plan
         if self._fast_forward:
             self.append_forced(self._forced())
         self.check_budget()
@@ -142,10 +217,29 @@ class _Sequence:
             return
         started = time.perf_counter()
         tokens = self.matcher.accept_forced(tokens[: self.max_tokens - len(self.ids)])
+        if tokens and self._must_finish and not self._fits_behind(tokens):
+            self.matcher.rollback(len(tokens))
+            tokens = []
         self.mask_seconds += time.perf_counter() - started
         self.ids += tokens
         self.pending += tokens
         self.num_forced_tokens += len(tokens)
+
+    def _fits_behind(self, tokens: list[int]) -> bool:
+        """The same behind forced tokens, which the matcher has accepted already."""
+        assert self.matcher is not None
+        if self._plan is not None and self._plan[: len(tokens)] == tokens:
+            self._plan = self._plan[len(tokens) :]
+            return True
+        left = self.max_tokens - len(self.ids) - len(tokens)
+        if 0 <= self.matcher.min_length() <= left:
+            self._plan = None
+            return True
+        plan = self._quick_plan()
+        if not 0 < len(plan) <= left:
+            return False
+        self._plan = plan
+        return True
 
     def _forced(self) -> list[int]:
         """The tokenizer's tokens for the bytes that must come next."""
@@ -277,7 +371,7 @@ def _decode(backend: Backend, sequences: list[_Sequence]) -> Iterator[_Sequence]
         for sequence, row in zip(active, logits, strict=True):
             sequence.mask_seconds += spent
             sequence.num_forward_passes += 1
-            sequence.append_sampled(sequence.sampler.choose(row))
+            sequence.append_sampled(sequence.choose(row))
         bitmask = _fill_unfinished(masks, active, bitmask)
         yield from active
 
@@ -319,7 +413,9 @@ class LanguageModel:
         """The answer to a prompt, a text of the constraint where there is one.
 
         Options: `max_tokens` (512), `temperature` (0: the likeliest token), `top_k`, `top_p`, `min_p`, `seed`, `chat`
-        (True), `fast_forward` (True). Raises ConstrainError.
+        (True), `fast_forward` (True), `finish`: "complete" (the default: an answer under a constraint ends within
+        `max_tokens`; a budget below the shortest answer is a LimitExceeded that says what would do) or "cut". Raises
+        ConstrainError.
         """
         return self.generate_batch([prompt], constraint, **options)[0]
 
@@ -362,11 +458,14 @@ class LanguageModel:
     def _sequences(
         self, prompts: Sequence[Prompt], constraints: Any, options: dict[str, Any]
     ) -> list[_Sequence]:
-        known = ("max_tokens", "chat", "fast_forward", "temperature", "top_k", "top_p", "min_p", "seed")
+        known = ("max_tokens", "chat", "fast_forward", "finish", "temperature", "top_k", "top_p", "min_p", "seed")
         for name in options:
             if name not in known:
                 raise ConstrainError(f"generate: unknown option {name!r}, expected one of {', '.join(known)}")
-        sampling = Sampling(**{name: options[name] for name in known[3:] if name in options})
+        sampling = Sampling(**{name: options[name] for name in known[4:] if name in options})
+        finish = options.get("finish", "complete")
+        if finish not in ("complete", "cut"):
+            raise ConstrainError(f"generate: finish is {finish!r}, expected 'complete' or 'cut'")
         if isinstance(prompts, str) or not isinstance(prompts, Sequence):
             raise ConstrainError(
                 f"generate: prompts is a {type(prompts).__name__}, expected a list of prompts"
@@ -383,7 +482,7 @@ class LanguageModel:
                 _Sequence(
                     self.vocabulary, ids, constraint, Sampler(sampling, row),
                     self._budget(options.get("max_tokens", 512), len(ids)),
-                    is_turn=is_turn, fast_forward=options.get("fast_forward", True),
+                    is_turn=is_turn, fast_forward=options.get("fast_forward", True), must_finish=finish == "complete",
                 )
             )  # fmt: skip
         return sequences

@@ -374,8 +374,8 @@ def test_generate_writes_the_answer(capsys):
     word, number = captured.out.strip().split("-")
     assert (len(word), len(number)) == (3, 2)
     assert "6 tokens (5 sampled, 1 forced) in 5 passes" in captured.err
-    assert scripted_job.run(["generate", "--regex", "[a-z]{30}", "--max-tokens", "4", "x"]) == 1
-    assert "cut off after 4 tokens" in capsys.readouterr().err
+    assert scripted_job.run(["generate", "--regex", "[a-z]{30}", "--max-tokens", "4", "x"]) == 2
+    assert "max_tokens 4 is not enough: the shortest answer takes 30 tokens" in capsys.readouterr().err
 
 
 def test_explain_shows_states_masks_and_forced_text(capsys, tmp_path):

@@ -248,7 +248,7 @@ def test_without_a_constraint_only_text_and_ends_come(lm):
 
 
 def test_a_budget_cuts_and_says_so(lm):
-    answer = lm.generate("Hi", constrain.regex("[a-z]{40}"), max_tokens=5)
+    answer = lm.generate("Hi", constrain.regex("[a-z]{40}"), max_tokens=5, finish="cut")
     assert (answer.finish_reason, answer.is_complete, len(answer.token_ids)) == ("length", False, 5)
     exact = lm.generate(
         "Hi", constrain.choice(["yes"]), max_tokens=len(lm.vocabulary.encode("yes", start="turn"))

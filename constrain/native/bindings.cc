@@ -329,6 +329,16 @@ void BindConstraint(nb::module_& m) {
       .def("is_terminated", &Matcher::IsTerminated)
       .def_prop_ro("num_accepted", &Matcher::num_accepted)
       .def("forced_bytes", [](const BoundMatcher& t, size_t max_length) { return ToBytes(t.ForcedBytes(max_length)); }, "max_length"_a = 4096)
+      .def("min_length", [](const BoundMatcher& t) {
+        const uint32_t n = t.MinLength();
+        return n == kInfinite ? int64_t{-1} : int64_t{n};
+      }, "Bytes to the nearest end of the text; -1 where that is not known.")
+      .def("shortest_way", [](const BoundMatcher& t, size_t max_length) -> nb::object {
+        std::string text;
+        if (!t.ShortestWay(max_length, &text)) return nb::none();
+        return ToBytes(text);
+      }, "max_length"_a = 1 << 16, nb::sig("def shortest_way(self, max_length: int = 65536) -> bytes | None"),
+         "Bytes that lead to an end, as few as is known; None where they are more than max_length.")
       .def("allowed_tokens", &Matcher::AllowedTokens)
       .def("allowed_bytes", [](const BoundMatcher& t) { return ToBytes(t.AllowedBytes()); })
       .def("describe", &Matcher::Describe, "max_length"_a = 200)

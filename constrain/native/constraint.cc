@@ -241,6 +241,21 @@ std::string Matcher::ForcedBytes(size_t max_length) const {
   return forced;
 }
 
+uint32_t Matcher::MinLength() const {
+  Lock lock(set().mutex());
+  if (state_ == kTerminated) return 0;
+  set().Refuel();
+  return set().MinLength(state_);
+}
+
+bool Matcher::ShortestWay(size_t max_length, std::string* text) const {
+  Lock lock(set().mutex());
+  text->clear();
+  if (state_ == kTerminated) return true;
+  set().Refuel();
+  return set().ShortestWay(state_, max_length, text);
+}
+
 std::vector<uint32_t> Matcher::AllowedTokens() const {
   std::vector<uint32_t> row(constraint_->trie().num_words()), ids;
   FillMask(row.data());

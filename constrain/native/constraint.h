@@ -70,6 +70,8 @@ class Matcher {
   bool IsTerminated() const { return state_ == kTerminated; }
   size_t num_accepted() const { return history_.size(); }
   std::string ForcedBytes(size_t max_length) const;
+  uint32_t MinLength() const;  // bytes to the nearest end; kInfinite where that is not known
+  bool ShortestWay(size_t max_length, std::string* text) const;  // bytes that lead to an end
   std::vector<uint32_t> AllowedTokens() const;
   ExprId state() const { return state_; }
   std::string Describe(size_t max_length) const;

@@ -61,7 +61,7 @@ uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
     case Kind::kKey:
       if (!refine(n.a) || (nodes_[n.a].nullable && !refine(FinishKey(n.b, n.c, n.d)))) return 0;
       is_exact |= n.in_key;
-      if (n.d != kNoMatch) p = partitions_.Refine(p, partitions_.OfByteSet(LastBytesOfUsed(n)));
+      if (n.d != kNoMatch) p = partitions_.Refine(p, partitions_.OfMap(NextBytesOfUsed(n)));
       break;
     case Kind::kTable: {
       const Table& t = *tables_[n.a];

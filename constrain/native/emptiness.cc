@@ -107,6 +107,28 @@ uint32_t ExprSet::MinLength(ExprId e) {
   return length;
 }
 
+// Byte by byte to the successor that is nearest to the end. Where a length is but a lower bound the way may be longer;
+// false where it is longer than `max_length`.
+bool ExprSet::ShortestWay(ExprId e, size_t max_length, std::string* text) {
+  for (text->clear(); !nodes_[e].nullable;) {
+    if (text->size() >= max_length) return false;
+    const uint32_t left = MinLength(e), p = Classes(e);
+    ExprId best = kNoMatch;
+    uint32_t best_length = kInfinite;
+    uint8_t best_byte = 0;
+    for (uint32_t c = 0; c < partitions_.num_classes(p) && best_length + 1 != left; ++c) {
+      const uint8_t byte = partitions_.representative(p, c);
+      const ExprId next = Step(e, byte);
+      const uint32_t length = next == kNoMatch ? kInfinite : MinLength(next);
+      if (length < best_length) best = next, best_length = length, best_byte = byte;
+    }
+    if (best == kNoMatch) return false;
+    *text += static_cast<char>(best_byte);
+    e = best;
+  }
+  return true;
+}
+
 void ExprSet::SettleMinLengths() {
   rule_min_lengths_.assign(rules_.size(), kInfinite);
   for (bool changed = true; changed;) {
@@ -289,14 +311,14 @@ uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
     case Kind::kMembers: return MembersMinLength(n, depth, blocked);
     case Kind::kKey: {
       std::string rest;
-      if (n.d != kNoMatch && ShortestText(n.a, &rest)) {
+      if (n.d != kNoMatch && ShortestText(ExcludeRests(n), &rest)) {
         uint32_t text = n.b;
         for (char b : rest) text = AddByte(text, static_cast<uint8_t>(b));
         const ExprId behind = FinishKey(text, n.c, n.d);
         const uint32_t x = behind == kNoMatch ? kInfinite : MinLengthAt(behind, depth, blocked);
         if (x != kInfinite) return x == kBlockedLength ? x : add(x, rest.size());
       }
-      uint32_t sum = 0;  // the shortest key has come before: a lower bound
+      uint32_t sum = 0;  // no other key was found: a lower bound
       for (ExprId part : {n.a, n.c, n.d == kNoMatch ? kEmptyString : n.d}) {
         const uint32_t x = MinLengthAt(part, depth, blocked);
         if (x == kBlockedLength) return x;

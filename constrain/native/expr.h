@@ -115,6 +115,7 @@ class ExprSet {
   uint64_t num_unproven() const { return num_unproven_; }
   uint32_t max_search_states() const { return max_search_states_; }
   uint32_t MinLength(ExprId e);               // bytes of the shortest text; kInfinite where there is none or fuel ended
+  bool ShortestWay(ExprId e, size_t max_length, std::string* text);  // a text of about that length that ends e
   void Seal();                                // rules.cc: settle rules; refuses left recursion by name
   void SealFor(ExprId e) { if (!sealed_ && nodes_[e].has_rule) Seal(); }  // what has no rule need not wait for any
 
@@ -193,8 +194,9 @@ class ExprSet {
   uint32_t AddByte(uint32_t text, uint8_t byte);
   uint32_t AddUsed(uint32_t used, uint32_t text);
   bool IsUsed(uint32_t used, uint32_t text) const;
-  ByteSet LastBytesOfUsed(const Node& key) const;
+  std::array<uint8_t, 256> NextBytesOfUsed(const Node& key) const;
   ExprId ExcludeUsed(ExprId key, uint32_t used);
+  ExprId ExcludeRests(const Node& key);
   ExprId SpellingsOf(uint32_t last_used, uint32_t count);
   ExprId MakeTableAt(uint32_t table, uint32_t state);
   ExprId ExpandMembers(ExprId e);

@@ -326,14 +326,17 @@ uint32_t ExprSet::UsedBehind(const Node& key) const {
   return n.kind == Kind::kMembers ? member_states_[n.b].used : 0;
 }
 
-// The bytes that would make the key one that has come before.
-ByteSet ExprSet::LastBytesOfUsed(const Node& key) const {
-  ByteSet bytes;
-  for (uint32_t u = UsedBehind(key); u > kVague; u = used_[u].parent) {
-    const Text& text = texts_[used_[u].text];
-    if (text.parent == key.b && text.length) bytes.Add(text.byte);
+// The bytes by which the key may become one that has come before, each a class of its own.
+std::array<uint8_t, 256> ExprSet::NextBytesOfUsed(const Node& key) const {
+  std::array<uint8_t, 256> map{};
+  uint8_t number = 0;
+  const uint32_t length = texts_[key.b].length;
+  for (uint32_t used = UsedBehind(key); used > kVague; used = used_[used].parent) {
+    uint32_t text = used_[used].text, next = text;
+    for (; texts_[text].length > length; text = texts_[text].parent) next = text;
+    if (text == key.b && next != text && !map[texts_[next].byte] && number < 255) map[texts_[next].byte] = ++number;
   }
-  return bytes;
+  return map;
 }
 
 bool ExprSet::HasCome(const Node& key, uint32_t text) const { return IsUsed(UsedBehind(key), text); }
@@ -355,6 +358,19 @@ ExprId ExprSet::ExcludeUsed(ExprId key, uint32_t used) {
     left -= group;
   }
   return MakeLexeme(MakeAnd(std::move(parts)));
+}
+
+// What is left of a key that goes on, without what would make it one that has come before.
+ExprId ExprSet::ExcludeRests(const Node& key) {
+  std::vector<std::string> rests;
+  for (uint32_t used = UsedBehind(key); used > kVague; used = used_[used].parent) {
+    uint32_t text = used_[used].text;
+    while (texts_[text].length > texts_[key.b].length) text = texts_[text].parent;
+    if (text == key.b) rests.push_back(TextOf(used_[used].text).substr(texts_[text].length));
+  }
+  if (rests.empty()) return key.a;
+  std::vector<std::string_view> views(rests.begin(), rests.end());
+  return MakeAnd({key.a, MakeNot(MakeTable(TableOfLiterals(std::move(views))))});
 }
 
 namespace {

@@ -1,0 +1,139 @@
+"""`max_tokens` is a promise, and sampling is the model's own choice where the mask leaves one."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import constrain
+from benchmarks.budgets import MODELS, Adversary, attack, least_budget
+from constrain.generate import LanguageModel
+
+from .conftest import shared_path
+
+BYTES = constrain.Vocabulary([*(bytes([b]) for b in range(256)), None], end_ids=[256])
+WORDS = constrain.Vocabulary(
+    [*(bytes([b]) for b in range(256)), b'":', b'","', b'"}', b'{"', b"true", b"false", b"null", b"name", b"  ", b"    ", b"aaaa", b"[]", None],
+    end_ids=[268],
+)  # fmt: skip
+EXPRESSIONS = {
+    "regex": lambda: constrain.regex("(ab|cde){2,5}x*[0-9]{3}"),
+    "open text": lambda: constrain.regex('"[^"]*"(, "[^"]*")*'),
+    "choice": lambda: constrain.choice(["a", "abcdef", "abcdefghijk", "zz"]),
+    "not": lambda: constrain.regex("[a-f]{3,}") & ~constrain.regex(".*ab.*"),
+    "object": lambda: constrain.json_schema({"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}),
+    "any value": lambda: constrain.json_schema(True),
+    "many keys": lambda: constrain.json_schema({"type": "object", "minProperties": 4}),
+    "unique": lambda: constrain.json_schema({"items": {"type": "integer"}, "uniqueItems": True, "minItems": 5, "type": "array"}),
+    "tree": lambda: constrain.json_schema(
+        {"$ref": "#/$defs/t", "$defs": {"t": {"type": "object", "required": ["a"], "properties": {"a": {"type": "boolean"}, "t": {"$ref": "#/$defs/t"}}}}}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("vocabulary", [BYTES, WORDS], ids=["bytes", "words"])
+@pytest.mark.parametrize("name", list(EXPRESSIONS))
+def test_every_answer_ends_inside_its_budget(name, vocabulary):
+    expr = EXPRESSIONS[name]()
+    constraint = constrain.compile(expr, vocabulary)
+    least = least_budget(LanguageModel(Adversary(vocabulary, "random", 0)), constraint)
+    for kind in MODELS:
+        for extra in range(0, 41, 3):
+            for fast_forward in (True, False):
+                lm = LanguageModel(Adversary(vocabulary, kind, extra))
+                answer = lm.generate("x", constraint, max_tokens=least + extra, fast_forward=fast_forward, temperature=1.0, seed=extra)
+                assert answer.is_complete and len(answer.token_ids) <= least + extra, (kind, extra, answer)
+                assert expr.matches(answer.text), (kind, extra, answer.text)
+
+
+def test_a_budget_below_the_least_is_refused_before_the_first_pass():
+    class Untouched(Adversary):
+        def forward(self, tokens):
+            raise AssertionError("the model was asked")
+
+    lm = LanguageModel(Untouched(BYTES, "random", 0))
+    with pytest.raises(constrain.LimitExceeded, match="max_tokens 4 is not enough: the shortest answer takes 9 tokens") as caught:
+        lm.generate("x", constrain.regex("[ab]{9,}"), max_tokens=4)
+    assert (caught.value.limit, caught.value.given, caught.value.allowed) == ("max_tokens", 9, 4)
+    with pytest.raises(constrain.ConstrainError, match="finish is 'later', expected 'complete' or 'cut'"):
+        lm.generate("x", constrain.regex("a"), finish="later")
+
+
+def test_maskbench_schemas_end_inside_their_budgets():
+    rows = gzip.open(shared_path("maskbench", "public.jsonl.gz"), "rt").readlines()[::150]
+    vocabulary = constrain.Vocabulary.from_tokenizer(shared_path("phi3-tokenizer"))
+    total: Counter[str] = Counter()
+    for number, line in enumerate(rows):
+        counts, wrong = attack(vocabulary, json.loads(line)["schema"], 4, number)
+        assert not wrong
+        total += counts
+    assert total["answers"] == len(rows) * 4 * len(MODELS)
+
+
+class Moody:
+    """Logits drawn from a hash of the text so far."""
+
+    max_length = 1000
+    vocabulary = WORDS
+
+    def open(self, num_sequences):
+        self.texts = [b""] * num_sequences
+        return self
+
+    @staticmethod
+    def logits(text):
+        return np.random.default_rng(zlib.crc32(text)).normal(scale=1.5, size=WORDS.size).astype(np.float32)
+
+    def forward(self, tokens):
+        self.texts = [t + b"".join(WORDS.tokens[i] or b"" for i in new) for t, new in zip(self.texts, tokens, strict=True)]
+        known = {text: self.logits(text) for text in set(self.texts)}
+        return np.array([known[text] for text in self.texts])
+
+    def keep(self, rows):
+        self.texts = [self.texts[row] for row in rows]
+
+    def chat_ids(self, messages):
+        return [268]
+
+    def text_ids(self, text):
+        return list(text.encode())
+
+
+def expected_shares(constraint):
+    """The probability of each text: the model's own, renormalised over the mask token by token."""
+    shares: Counter[str] = Counter()
+
+    def follow(matcher, text, share):
+        allowed = matcher.allowed_tokens()
+        logits = Moody.logits(text)[allowed].astype(float)
+        chances = np.exp(logits - logits.max())
+        chances /= chances.sum()
+        for token, chance in zip(allowed, chances, strict=True):
+            if token == 268:
+                shares[text.decode()] += share * chance
+                continue
+            after = matcher.fork()
+            after.accept_token(token)
+            follow(after, text + WORDS.tokens[token], share * chance)
+
+    follow(constraint.matcher(), b"", 1.0)
+    return shares
+
+
+def test_sampling_is_the_models_own_choice_inside_the_mask():
+    """20,000 samples of a ten-way choice against the exact shares: Pearson's chi-square, far below its 1e-6 quantile."""
+    texts = ["true", "tr", "name", "nameless", "null", "aaaa", "aaa", "b", "nam", "falsehood"]
+    constraint = constrain.compile(constrain.choice(texts), WORDS)
+    expected = expected_shares(constraint)
+    assert abs(sum(expected.values()) - 1) < 1e-9 and set(expected) == set(texts)
+    lm, found, total = LanguageModel(Moody()), Counter(), 20_000
+    for start in range(0, total, 1000):
+        answers = lm.generate_batch(["x"] * 1000, constraint, temperature=1.0, seed=start, fast_forward=False)
+        found.update(answer.text for answer in answers)
+    chi_square = sum((found[t] - total * expected[t]) ** 2 / (total * expected[t]) for t in texts)
+    assert chi_square < 45, (chi_square, found, expected)  # 9 degrees of freedom: 1e-6 at 44.8
