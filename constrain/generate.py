@@ -116,6 +116,7 @@ class _Sequence:
         self._fast_forward = fast_forward
         self._must_finish = must_finish and constraint is not None and vocabulary.trie.spells_every_byte
         self._plan: list[int] | None = None  # tokens that end the text from here; None: not asked for yet
+        self._next_plan: list[int] | None = None  # the same behind the token that was looked at last
         if self._must_finish:
             self._check_minimum()
         if fast_forward:
@@ -165,7 +166,7 @@ class _Sequence:
     def _fits(self, token: int) -> bool:
         """Can the text be ended behind this token with what is left? Each byte is a token in the worst case."""
         assert self.matcher is not None
-        self._next_plan: list[int] | None = None
+        self._next_plan = None
         if token in self.vocabulary.end_ids:
             return True
         if self._plan and token == self._plan[0]:
