@@ -26,7 +26,7 @@ void SharedMaskStore::Put(const Hash128& key, std::shared_ptr<const SharedMask> 
 }
 
 MaskBuilder::MaskBuilder(ExprSet* set, const TokenTrie* trie)
-    : set_(set), trie_(trie), stack_(trie->max_depth() + 1), base_stack_(trie->max_depth() + 1) {}
+    : set_(set), trie_(trie), stack_(trie->max_depth() + 1), base_stack_(trie->max_depth() + 1), cursors_(trie->max_depth() + 1) {}
 
 void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   found_.clear();
@@ -36,7 +36,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || !WalkWithin(state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || BeginsWithSubstring(state) || !WalkWithin(state, kPlainNodes)) {
     visited_.clear();
     todo_.push_back(state);
     while (!todo_.empty()) {
@@ -140,6 +140,7 @@ void MaskBuilder::Add(ExprId e) {
     return;
   }
   if (h.kind == Kind::kKey) return AddKey(h, tail);
+  if (h.kind == Kind::kSubstring) return AddSubstring(head, tail);
   const bool is_regular = !h.has_rule;
   auto shared = is_regular ? Shared(head, /*only_known=*/true) : nullptr;
   if (!shared) {
@@ -149,6 +150,40 @@ void MaskBuilder::Add(ExprId e) {
   }
   Compose(head, tail, *shared);
   parts_.push_back(std::move(shared));
+}
+
+bool MaskBuilder::BeginsWithSubstring(ExprId e) const {
+  auto begins = [this](ExprId x) {
+    const Node& n = set_->node(x);
+    return set_->node(n.kind == Kind::kConcat ? n.a : x).kind == Kind::kSubstring;
+  };
+  const Node& n = set_->node(e);
+  return n.kind == Kind::kOr ? std::any_of(set_->children(e), set_->children(e) + n.b, begins) : begins(e);
+}
+
+// Whatever follows a part of the text begins at the trie nodes where one may end.
+void MaskBuilder::AddSubstring(ExprId head, ExprId tail) {
+  const Substring& text = set_->substring(head);
+  const TrieNode* nodes = trie_->nodes().data();
+  cursors_[0] = set_->cursor(head);
+  std::vector<uint32_t> exits;
+  for (uint32_t i = 1, end = nodes[0].next; i < end;) {
+    const TrieNode& n = nodes[i];
+    if (!text.Move(cursors_[n.depth - 1], n.byte, &cursors_[n.depth])) {
+      i = n.next;
+      continue;
+    }
+    AddToken(n.token);
+    if (tail != kEmptyString && n.next > i + 1 && text.IsEnd(cursors_[n.depth])) exits.push_back(i);
+    ++i;
+  }
+  if (tail == kEmptyString) return;
+  std::array<ExprId, 256> after;
+  for (uint32_t b = 0; b < 256; ++b) after[b] = exits.empty() ? kNoMatch : set_->Step(tail, static_cast<uint8_t>(b));
+  for (uint32_t exit : exits)
+    for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next)
+      if (after[nodes[child].byte] != kNoMatch) WalkFrom(child, after[nodes[child].byte]);
+  if (set_->node(head).nullable) todo_.push_back(tail);
 }
 
 void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {

@@ -5,6 +5,7 @@
 // alone, so it is computed once per process (`SharedMask`, keyed by h's content hash); what remains is to walk T from
 // h's few exits. Unions are masked part by part. A lexeme close to a known one is walked together with it, and subtrees
 // where both are in the same state are skipped (the difference walk).
+// Inside a Substring the walk goes by cursors, without a node for each place of the text that it meets.
 // Every mask equals brute force bit for bit: tests/test_masks.py.
 #pragma once
 
@@ -77,6 +78,8 @@ class MaskBuilder {
   void WalkSpelled(ExprId state, ExprId closure);
   void Add(ExprId e);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
+  bool BeginsWithSubstring(ExprId e) const;
+  void AddSubstring(ExprId head, ExprId tail);
   void AddKey(const Node& key, ExprId tail);
   std::vector<uint32_t> DeadNodes(const Node& key);
   std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known);
@@ -94,6 +97,7 @@ class MaskBuilder {
   ExprSet* set_;
   const TokenTrie* trie_;
   std::vector<ExprId> stack_, base_stack_;  // states by depth
+  std::vector<Cursor> cursors_;             // the same inside a Substring
   std::vector<uint32_t> found_;             // tokens of the mask under construction
   std::vector<std::shared_ptr<const SharedMask>> parts_;
   std::vector<ExprId> todo_;
