@@ -30,7 +30,7 @@ __all__ = ["TYPOGRAPHY", "Passage", "find_quotes", "quote", "substring"]
 Context = str | Sequence[str] | Mapping[str, str]
 MODES = ("verbatim", "whitespace", "case", "typography")
 ALIGNMENTS = ("characters", "words", "sentences")
-MAX_CHARACTERS = 1 << 24
+MAX_CHARACTERS = 1 << 23
 MAX_RUN = 16
 _UNBOUNDED = (1 << 32) - 1
 
@@ -48,8 +48,10 @@ TYPOGRAPHY: dict[str, str] = {character: plain for plain, characters in _PLAIN_F
 """What typography-insensitive quotes take each character for: quotation marks, dashes, ellipses, spaces, ligatures."""
 
 _TERMINATORS, _WIDE_TERMINATORS, _CLOSERS = ".!?…‼⁇⁈⁉؟۔।", "。！？｡", "\"'”’»›)\\]}」』】）"
+_NEWLINE = r"(?:\r\n|\r(?!\n)|\n)"
 _SENTENCE_END = re.compile(
-    rf"(?<![{_TERMINATORS}])[{_TERMINATORS}]+[{_CLOSERS}]*(?=\s|\Z)|[{_WIDE_TERMINATORS}]+[{_CLOSERS}]*|(?<=\S)(?=\s*?(?:\n|\r\n?|\u2029)\s*?(?:\n|\r|\u2029))"
+    rf"(?<![{_TERMINATORS}])[{_TERMINATORS}]+[{_CLOSERS}]*(?=\s|\Z)|[{_WIDE_TERMINATORS}]+[{_CLOSERS}]*"
+    rf"|(?<=\S)(?=\s*?{_NEWLINE}\s*?{_NEWLINE})"
 )
 
 

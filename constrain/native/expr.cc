@@ -42,7 +42,9 @@ void ExprSet::CheckId(ExprId e) const {
 }
 
 size_t ExprSet::MemoryBytes() const {
-  return nodes_.capacity() * sizeof(Node) + hashes_.capacity() * sizeof(Hash128) + states_.capacity() * sizeof(State) +
+  size_t texts = 0;
+  for (const auto& text : substrings_) texts += text->MemoryBytes();
+  return texts + nodes_.capacity() * sizeof(Node) + hashes_.capacity() * sizeof(Hash128) + states_.capacity() * sizeof(State) +
          (buckets_.capacity() + children_.capacity() + rows_.capacity()) * 4 + byte_sets_.capacity() * sizeof(ByteSet) +
          (or_memo_.size() + expanded_.size() + forgotten_.size()) * 48 + member_states_.capacity() * sizeof(MemberState) +
          exact_.size() * 40 + exact_moves_.size() * 48 + texts_.capacity() * (sizeof(Text) + 40) + used_.capacity() * (sizeof(Used) + 80) + partitions_.MemoryBytes();

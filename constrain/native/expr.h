@@ -86,6 +86,7 @@ class ExprSet {
   size_t MemoryBytes() const;
   const ByteSet& byte_set(ExprId e) const { return byte_sets_[nodes_[e].a]; }
   const ExprId* children(ExprId e) const { return children_.data() + nodes_[e].a; }
+  bool has_substrings() const { return !substrings_.empty(); }
   const Substring& substring(ExprId e) const { return *substrings_[nodes_[e].d >> 5]; }
   Cursor cursor(ExprId e) const { return {nodes_[e].a, nodes_[e].b, nodes_[e].c, nodes_[e].d & 31}; }
   const Hash128& hash(ExprId e) const { return hashes_[e]; }

@@ -60,13 +60,15 @@ class MaskBuilder {
   // `closure`: kAnything where single bytes are tokens; else the language of all token sequences, and a token counts
   // as allowed only where the rest can be spelled too.
   void Build(ExprId state, ExprId closure, MaskParts* out);
+  // Finds ahead of time what would take longest: the masks where parts of a long text begin. False where there is nothing.
+  bool Prepare();
   // May a token end a key that goes on in the state as one that has come before?
   bool KeyMatters(ExprId state);
   // Tokens of the last mask that reach beyond the end of a key that may have come before: each has to be stepped.
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kNoBound = ~size_t{0};
+  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kWide = 20000, kNoBound = ~size_t{0};
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
@@ -79,7 +81,11 @@ class MaskBuilder {
   void Add(ExprId e);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
   bool BeginsWithSubstring(ExprId e) const;
-  void AddSubstring(ExprId head, ExprId tail);
+  void AddSubstring(ExprId e, ExprId head, ExprId tail);
+  template <typename F>
+  void WalkSubstring(uint32_t root, ExprId head, F visit);
+  bool WalkMixed(uint32_t root, ExprId state, size_t max_nodes);
+  void WalkPart(uint32_t root, ExprId e);
   void AddKey(const Node& key, ExprId tail);
   std::vector<uint32_t> DeadNodes(const Node& key);
   std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known);

@@ -234,13 +234,13 @@ void Substring::BuildTree(const std::vector<uint32_t>& common) {
   node_symbols_.push_back(0);
   for (size_t head = 0; head < queue.size(); ++head) {
     const Raw& r = raw[queue[head]];
-    nodes_.push_back({r.low, r.high, r.depth, static_cast<uint32_t>(queue.size()), 0});
+    nodes_.push_back({r.low, r.high, r.depth, r.low < m ? order_[r.low] : 0, static_cast<uint32_t>(queue.size()), 0});
     for (uint32_t c = r.first; c != kNone; c = raw[c].next) {
       queue.push_back(c);
       node_symbols_.push_back(symbols_[order_[raw[c].low] + r.depth]);
     }
   }
-  nodes_.push_back({0, 0, 0, static_cast<uint32_t>(queue.size()), 0});
+  nodes_.push_back({0, 0, 0, 0, static_cast<uint32_t>(queue.size()), 0});
 }
 
 void Substring::SettleTree() {
@@ -276,7 +276,7 @@ size_t Substring::MemoryBytes() const {
 bool Substring::Advance(Cursor* c, uint32_t symbol) const {
   const TreeNode* node = &nodes_[c->node];
   if (c->depth < node->depth) {
-    if (symbols_[order_[node->low] + c->depth] != symbol) return false;
+    if (symbols_[node->place + c->depth] != symbol) return false;
   } else {
     const uint32_t* low = node_symbols_.data() + node->first_child;
     const uint32_t* high = node_symbols_.data() + nodes_[c->node + 1].first_child;
@@ -316,7 +316,7 @@ bool Substring::AnyUnit(const Cursor& c, uint32_t spell, F f) const {
     return false;
   };
   const TreeNode& node = nodes_[c.node];
-  if (c.depth < node.depth) return any_of_symbol(symbols_[order_[node.low] + c.depth]);
+  if (c.depth < node.depth) return any_of_symbol(symbols_[node.place + c.depth]);
   const uint32_t end = nodes_[c.node + 1].first_child;
   if (end - node.first_child <= bytes.end_unit - bytes.first_unit) {
     for (uint32_t i = node.first_child; i < end; ++i)
@@ -343,13 +343,6 @@ bool Substring::IsEnd(const Cursor& c) const {
   for (uint32_t i = node.low; i < node.high; ++i)
     if (shortest_[i] <= c.depth && c.depth <= longest_[i] && ends_[order_[i] + c.depth]) return true;
   return false;
-}
-
-ByteSet Substring::Bytes(const Cursor& c) const {
-  ByteSet set;
-  for (uint32_t b = 0; b < 256; ++b)
-    if (spell_[c.spell].next[b]) set.Add(static_cast<uint8_t>(b));
-  return set;
 }
 
 uint32_t Substring::MinLengthAtUnit(const Cursor& c) const {

@@ -43,8 +43,8 @@ class Substring {
   bool Move(const Cursor& from, uint8_t byte, Cursor* to) const;
   bool IsEnd(const Cursor& c) const;
   bool GoesOn(const Cursor& c) const { return c.spell || nodes_[c.node].reach > c.depth || (c.run && c.run < kMaxRun); }
-  ByteSet Bytes(const Cursor& c) const;      // a superset of what may follow
-  uint32_t MinLength(const Cursor& c) const; // bytes to the nearest end; single symbols are taken to be spelt one by one
+  uint32_t Width(const Cursor& c) const { return nodes_[c.node].high - nodes_[c.node].low; }  // how often it occurs
+  uint32_t MinLength(const Cursor& c) const;  // bytes to the nearest end; single symbols are taken to be spelt one by one
   const Hash128& hash() const { return hash_; }
   size_t MemoryBytes() const;
 
@@ -52,6 +52,7 @@ class Substring {
   struct TreeNode {
     uint32_t low, high;    // the places in order_ of the suffixes below
     uint32_t depth;        // symbols from the root
+    uint32_t place;        // the first of these suffixes
     uint32_t first_child;  // children: up to the next node's first
     uint32_t reach;        // symbols of the longest part that begins below
   };
