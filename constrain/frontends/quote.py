@@ -169,13 +169,18 @@ def _folded_characters(modes: frozenset[str]) -> dict[str, str]:
     return folds
 
 
+@lru_cache(maxsize=16)
+def _table(modes: frozenset[str]) -> dict[int, str]:
+    return {ord(c): plain for c, plain in _folded_characters(modes).items()}
+
+
 def _symbols_of(text: str, modes: frozenset[str]) -> str:
     """A written text as its symbols; empty where a run of white space is too long."""
     if "whitespace" in modes:
         if any(len(run) > MAX_RUN for run in re.findall(r"\s+", text)):
             return ""
         text = re.sub(r"\s+", " ", text)
-    return text.translate(str.maketrans(_folded_characters(modes))) if modes else text
+    return text.translate(_table(modes)) if modes else text
 
 
 # ------------------------------------------------------------------------------------------------------- the context
@@ -272,7 +277,7 @@ def _source(name: str | int | None, text: str, modes: frozenset[str], align: str
         folds = _folded_characters(modes)
         for character in {c for c in set(symbols) if len(folds.get(c, c)) > 1}:
             lengths[codes == ord(character)] = len(folds[character])
-        symbols = symbols.translate(str.maketrans(folds))
+        symbols = symbols.translate(_table(modes))
     kept = numpy.flatnonzero(lengths)
     first = numpy.repeat(numpy.arange(n), lengths)
     place = numpy.concatenate([[0], numpy.cumsum(lengths)])  # of each character among the symbols

@@ -163,15 +163,24 @@ bool MaskBuilder::BeginsWithSubstring(ExprId e) const {
 }
 
 bool MaskBuilder::Prepare() {
-  bool is_wide = false;
-  for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end; ++e) {
-    if (set_->node(e).kind != Kind::kSubstring || set_->cursor(e).depth || set_->substring(e).Width(set_->cursor(e)) < kWide) continue;
-    Shared(e, /*only_known=*/false);
-    is_wide = true;
-    for (const std::string& bytes : set_->LiveClasses(e)) {
-      const ExprId next = set_->Step(e, static_cast<uint8_t>(bytes[0]));
-      if (set_->node(next).kind == Kind::kSubstring && set_->substring(next).Width(set_->cursor(next)) >= kWide) Shared(next, /*only_known=*/false);
-    }
+  std::vector<std::pair<uint32_t, ExprId>> heap;  // the widest first
+  std::unordered_set<ExprId> seen;
+  auto add = [&](ExprId e) {
+    if (set_->node(e).kind != Kind::kSubstring || !seen.insert(e).second) return;
+    const uint32_t width = set_->substring(e).Width(set_->cursor(e));
+    if (width < kWide) return;
+    heap.emplace_back(width, e);
+    std::push_heap(heap.begin(), heap.end());
+  };
+  for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end; ++e)
+    if (set_->node(e).kind == Kind::kSubstring && set_->cursor(e).depth == 0) add(e);
+  const bool is_wide = !heap.empty();
+  for (size_t found = 0; !heap.empty() && found < kMaxPrepared && seen.size() < 100 * kMaxPrepared;) {
+    std::pop_heap(heap.begin(), heap.end());
+    const ExprId e = heap.back().second;
+    heap.pop_back();
+    if (set_->cursor(e).spell == 0) Shared(e, /*only_known=*/false), ++found;  // inside a character little may follow
+    for (const std::string& bytes : set_->LiveClasses(e)) add(set_->Step(e, static_cast<uint8_t>(bytes[0])));
   }
   return is_wide;
 }
@@ -236,10 +245,10 @@ bool MaskBuilder::WalkMixed(uint32_t root, ExprId state, size_t max_nodes) {
   return true;
 }
 
-// Few parts begin like most, so only the masks of what occurs very often are kept for other states.
+// Few texts begin alike, so only the masks of what occurs very often were found ahead (Prepare).
 void MaskBuilder::AddSubstring(ExprId e, ExprId head, ExprId tail) {
-  if (set_->substring(head).Width(set_->cursor(head)) >= kWide) {
-    auto shared = Shared(head, /*only_known=*/false);
+  const bool is_wide = set_->substring(head).Width(set_->cursor(head)) >= kWide;
+  if (auto shared = is_wide ? Shared(head, /*only_known=*/true) : nullptr) {
     Compose(head, tail, *shared);
     parts_.push_back(std::move(shared));
     return;
