@@ -88,6 +88,7 @@ Substring::Substring(SubstringSource source) : symbols_(std::move(source.symbols
   FindReaches(source);
   BuildTree(BuildOrder());
   SettleTree();
+  FindFirstEnds();
   hash_ = ContentHash();
 }
 
@@ -234,13 +235,13 @@ void Substring::BuildTree(const std::vector<uint32_t>& common) {
   node_symbols_.push_back(0);
   for (size_t head = 0; head < queue.size(); ++head) {
     const Raw& r = raw[queue[head]];
-    nodes_.push_back({r.low, r.high, r.depth, r.low < m ? order_[r.low] : 0, static_cast<uint32_t>(queue.size()), 0});
+    nodes_.push_back({r.low, r.high, r.depth, r.low < m ? order_[r.low] : 0, static_cast<uint32_t>(queue.size()), 0, 0});
     for (uint32_t c = r.first; c != kNone; c = raw[c].next) {
       queue.push_back(c);
       node_symbols_.push_back(symbols_[order_[raw[c].low] + r.depth]);
     }
   }
-  nodes_.push_back({0, 0, 0, 0, static_cast<uint32_t>(queue.size()), 0});
+  nodes_.push_back({0, 0, 0, 0, static_cast<uint32_t>(queue.size()), 0, 0});
 }
 
 void Substring::SettleTree() {
@@ -250,6 +251,28 @@ void Substring::SettleTree() {
     for (uint32_t c = first; c < end; ++c) node.reach = std::max(node.reach, nodes_[c].reach);
     const uint32_t own_end = first < end ? nodes_[first].low : node.high;
     for (uint32_t k = node.low; k < own_end; ++k) node.reach = std::max(node.reach, longest_[k]);
+  }
+}
+
+// The nearest end behind the symbol that leads to a node, so that `IsEnd` need not look at all that occurs there. The work
+// is bounded; what remains, the rarest, keeps 0.
+void Substring::FindFirstEnds() {
+  size_t budget = 12 * symbols_.size();
+  for (size_t i = 0; i + 1 < nodes_.size(); ++i) {
+    for (uint32_t c = nodes_[i].first_child; c < nodes_[i + 1].first_child; ++c) {
+      TreeNode& node = nodes_[c];
+      const uint32_t least = std::max(nodes_[i].depth + 1, least_);
+      uint32_t best = kNone;
+      for (uint32_t k = node.low; k < node.high && best > least && node.reach >= least; ++k) {
+        if (budget-- == 0) return;
+        if (longest_[k] < least) continue;
+        uint32_t depth = std::max(least, shortest_[k]);
+        for (; depth < best && !ends_[order_[k] + depth]; ++depth)  // longest_[k] is an end
+          if (budget-- == 0) return;
+        best = std::min(best, depth);
+      }
+      node.first_end = best;
+    }
   }
 }
 
@@ -340,6 +363,7 @@ bool Substring::Move(const Cursor& from, uint8_t byte, Cursor* to) const {
 bool Substring::IsEnd(const Cursor& c) const {
   if (c.spell || c.depth < least_ || c.depth == 0) return false;
   const TreeNode& node = nodes_[c.node];
+  if (c.depth <= node.first_end) return c.depth == node.first_end;
   for (uint32_t i = node.low; i < node.high; ++i)
     if (shortest_[i] <= c.depth && c.depth <= longest_[i] && ends_[order_[i] + c.depth]) return true;
   return false;

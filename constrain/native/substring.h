@@ -55,6 +55,7 @@ class Substring {
     uint32_t place;        // the first of these suffixes
     uint32_t first_child;  // children: up to the next node's first
     uint32_t reach;        // symbols of the longest part that begins below
+    uint32_t first_end;    // no part that ends on the edge to this node, or at the node, is shorter
   };
   struct SpellNode {
     std::array<int32_t, 256> next{};  // 0: none; > 0: a node; < 0: ~unit
@@ -71,6 +72,7 @@ class Substring {
   std::vector<uint32_t> BuildOrder();
   void BuildTree(const std::vector<uint32_t>& common);
   void SettleTree();
+  void FindFirstEnds();
   Hash128 ContentHash() const;
   bool Advance(Cursor* c, uint32_t symbol) const;
   bool Apply(const Unit& unit, Cursor* c) const;
