@@ -23,6 +23,7 @@ from constrain.errors import (
 from constrain.expr import Explanation, Expr
 from constrain.frontends.choice import choice
 from constrain.frontends.json_schema import SchemaReport, json_schema
+from constrain.frontends.quote import Passage, find_quotes, quote, substring
 from constrain.frontends.regex import regex
 from constrain.limits import Limits
 from constrain.matcher import Constraint, Matcher, accept_tokens, compile, fill_next_token_bitmasks
@@ -42,6 +43,7 @@ __all__ = [
     "LimitExceeded",
     "Limits",
     "Matcher",
+    "Passage",
     "Phi",
     "RegexError",
     "SchemaError",
@@ -56,8 +58,11 @@ __all__ = [
     "compile",
     "extract",
     "fill_next_token_bitmasks",
+    "find_quotes",
     "json_schema",
+    "quote",
     "regex",
+    "substring",
 ]
 
 

@@ -58,6 +58,11 @@ class ExprSet:
 
     def table(self, num_states: int, start: int, accepting: Sequence[int], moves: Sequence[tuple[int, int, int]]) -> int: ...
 
+    def substring(self, symbols: bytes, starts: bytes, ends: bytes, counts: bytes, units: Sequence[tuple[bytes, Sequence[int]]], min_count: int, max_count: int, run_symbol: int) -> int:
+        """
+        The contiguous parts of a text of uint32 symbols (0 ends each source) from a start to an end: substring.h. No match where none.
+        """
+
     def copy_from(self, other: ExprSet, e: int) -> int: ...
 
     def nullable(self, e: int) -> bool: ...

@@ -197,6 +197,28 @@ void BindExprSet(nb::module_& m) {
         for (const auto& [state, byte, target] : moves) list.push_back({state, byte, target});
         return Locked(s, {}, [&] { return s.MakeTable(TableOfMoves(num_states, start, accepting, std::move(list))); });
       }, "num_states"_a, "start"_a, "accepting"_a, "moves"_a)
+      .def("substring", [](ExprSet& s, const nb::bytes& symbols, const nb::bytes& starts, const nb::bytes& ends, const nb::bytes& counts,
+                           const std::vector<std::pair<nb::bytes, std::vector<uint32_t>>>& units, uint32_t min_count, uint32_t max_count,
+                           uint32_t run_symbol) {
+        auto numbers = [](const nb::bytes& b) {
+          std::vector<uint32_t> list(b.size() / 4);
+          std::memcpy(list.data(), b.data(), list.size() * 4);
+          return list;
+        };
+        auto flags = [](const nb::bytes& b) {
+          const std::string_view view = View(b);
+          return std::vector<uint8_t>(view.begin(), view.end());
+        };
+        SubstringSource source{numbers(symbols), flags(starts), flags(ends), numbers(counts), min_count, max_count, run_symbol, {}};
+        for (const auto& [bytes, list] : units) source.units.emplace_back(std::string(View(bytes)), list);
+        std::shared_ptr<const Substring> text;
+        {
+          nb::gil_scoped_release release;
+          text = std::make_shared<const Substring>(std::move(source));
+        }
+        return Locked(s, {}, [&] { return s.MakeSubstring(std::move(text)); });
+      }, "symbols"_a, "starts"_a, "ends"_a, "counts"_a, "units"_a, "min_count"_a, "max_count"_a, "run_symbol"_a,
+         "The contiguous parts of a text of uint32 symbols (0 ends each source) from a start to an end: substring.h. No match where none.")
       .def("copy_from", [](ExprSet& s, ExprSet& other, ExprId e) {
         if (&s == &other) return e;
         std::scoped_lock lock(s.mutex(), other.mutex());

@@ -16,7 +16,10 @@ Constraint::Constraint(std::shared_ptr<ExprSet> set, ExprId root, std::shared_pt
   set_->Seal();
   if (!set_->IsAlive(root)) throw EmptyError("no text satisfies the constraint");
   if (trie_->end_ids().empty()) throw ExpressionError("vocabulary: no end-of-text token, so no text could ever end");
-  if (trie_->spells_every_byte()) return;
+  if (trie_->spells_every_byte()) {
+    if (builder_.Prepare()) MaskOf(root_), MaskOf(TurnRoot());
+    return;
+  }
   std::vector<std::string_view> tokens;
   for (uint32_t id = 0; id < trie_->size(); ++id)
     if (trie_->IsText(id)) tokens.push_back(trie_->bytes(id));

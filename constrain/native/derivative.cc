@@ -75,6 +75,19 @@ uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
       p = partitions_.OfMap(map);
       break;
     }
+    case Kind::kSubstring: {
+      std::array<uint8_t, 256> map{};
+      std::unordered_map<ExprId, uint8_t> numbers;
+      const Substring& text = substring(e);
+      Cursor to;
+      for (uint32_t b = 0; b < 256; ++b)
+        if (text.Move(cursor(e), static_cast<uint8_t>(b), &to)) {  // numbered as a table's moves are
+          auto [it, fresh] = numbers.try_emplace(MakeSubstringAt(n.d >> 5, to), static_cast<uint8_t>(numbers.size() + 1));
+          map[b] = it->second;
+        }
+      p = partitions_.OfMap(map);
+      break;
+    }
   }
   if (is_exact) return exact_[e] = p;
   states_[e].partition = p;
@@ -194,6 +207,10 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       return y == kPending || first == kNoMatch ? y : MakeOr({first, y});
     }
     case Kind::kTable: return MakeTableAt(n.a, tables_[n.a]->Move(n.b, byte));
+    case Kind::kSubstring: {
+      Cursor to;
+      return substring(e).Move(cursor(e), byte, &to) ? MakeSubstringAt(n.d >> 5, to) : kNoMatch;
+    }
   }
   return kNoMatch;
 }

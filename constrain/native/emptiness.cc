@@ -308,6 +308,7 @@ uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
     }
     case Kind::kLexeme:
     case Kind::kBody: return MinLengthAt(n.a, depth, blocked);
+    case Kind::kSubstring: return substrings_[n.d >> 5]->MinLength({n.a, n.b, n.c, n.d & 31});
     case Kind::kMembers: return MembersMinLength(n, depth, blocked);
     case Kind::kKey: {
       std::string rest;

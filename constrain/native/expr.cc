@@ -30,7 +30,8 @@ ExprSet::ExprSet(const ExprSet& o)
     : nodes_(o.nodes_), hashes_(o.hashes_), states_(o.states_), buckets_(o.buckets_), children_(o.children_),
       byte_sets_(o.byte_sets_), labels_(o.labels_), label_ids_(o.label_ids_), rules_(o.rules_), lists_(o.lists_),
       member_states_(o.member_states_), texts_(o.texts_), used_(o.used_), text_ids_(o.text_ids_), used_ids_(o.used_ids_),
-      spellings_(o.spellings_), tables_(o.tables_), table_ids_(o.table_ids_), list_ids_(o.list_ids_), or_memo_(o.or_memo_),
+      spellings_(o.spellings_), tables_(o.tables_), substrings_(o.substrings_),
+      table_ids_(o.table_ids_), substring_ids_(o.substring_ids_), list_ids_(o.list_ids_), or_memo_(o.or_memo_),
       partitions_(o.partitions_), rows_(o.rows_), exact_(o.exact_), exact_moves_(o.exact_moves_), min_lengths_(o.min_lengths_),
       rule_min_lengths_(o.rule_min_lengths_), expanded_(o.expanded_), forgotten_(o.forgotten_), sealed_(o.sealed_), fuel_(o.fuel_),
       max_steps_(o.max_steps_), max_memory_(o.max_memory_), num_unproven_(o.num_unproven_),
@@ -41,7 +42,9 @@ void ExprSet::CheckId(ExprId e) const {
 }
 
 size_t ExprSet::MemoryBytes() const {
-  return nodes_.capacity() * sizeof(Node) + hashes_.capacity() * sizeof(Hash128) + states_.capacity() * sizeof(State) +
+  size_t texts = 0;
+  for (const auto& text : substrings_) texts += text->MemoryBytes();
+  return texts + nodes_.capacity() * sizeof(Node) + hashes_.capacity() * sizeof(Hash128) + states_.capacity() * sizeof(State) +
          (buckets_.capacity() + children_.capacity() + rows_.capacity()) * 4 + byte_sets_.capacity() * sizeof(ByteSet) +
          (or_memo_.size() + expanded_.size() + forgotten_.size()) * 48 + member_states_.capacity() * sizeof(MemberState) +
          exact_.size() * 40 + exact_moves_.size() * 48 + texts_.capacity() * (sizeof(Text) + 40) + used_.capacity() * (sizeof(Used) + 80) + partitions_.MemoryBytes();
@@ -192,6 +195,10 @@ void ExprSet::SetFlags(Node* n) const {
       n->nullable = tables_[n->a]->accepting[n->b];
       n->productive = true;
       break;
+    case Kind::kSubstring:
+      n->nullable = substrings_[n->d >> 5]->IsEnd({n->a, n->b, n->c, n->d & 31});
+      n->productive = true;
+      break;
   }
 }
 
@@ -293,6 +300,7 @@ ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
           n.a = it->second;
           break;
         }
+        case Kind::kSubstring: n.d = AddSubstring(o.substrings_[n.d >> 5]) << 5 | (n.d & 31); break;
         case Kind::kMembers: {
           auto [it, fresh] = list_ids_.try_emplace(list.hash, static_cast<uint32_t>(lists_.size()));
           if (fresh) SealMemberList(&list), lists_.push_back(list);

@@ -22,6 +22,7 @@
 #include "byteclass.h"
 #include "byteset.h"
 #include "error.h"
+#include "substring.h"
 #include "table.h"
 
 namespace constrain {
@@ -30,7 +31,7 @@ using ExprId = uint32_t;
 constexpr ExprId kNoMatch = 0, kEmptyString = 1, kAnything = 2;
 constexpr uint32_t kInfinite = 0xFFFFFFFF;
 
-enum class Kind : uint8_t { kNoMatch, kEmptyString, kByteSet, kConcat, kOr, kAnd, kNot, kRepeat, kRule, kLexeme, kBody, kMembers, kKey, kTable };
+enum class Kind : uint8_t { kNoMatch, kEmptyString, kByteSet, kConcat, kOr, kAnd, kNot, kRepeat, kRule, kLexeme, kBody, kMembers, kKey, kTable, kSubstring };
 
 struct Node {
   Kind kind;
@@ -45,6 +46,7 @@ struct Node {
   uint32_t a = 0, b = 0, c = 0, d = 0;
   // ByteSet: a = set.  Concat: a, b.  Or, And: children_[a .. a + b).  Not, Lexeme: a.  Body: a, label b.
   // Repeat: a, min b, max c.  Rule: a = rule.  Members: list a, state b.  Table: table a, state b.
+  // Substring: text d >> 5, cursor: node a, depth b, spell c, run d & 31.
   // Key: rest of the key a, its text so far b, tail c, members behind it d (kNoMatch: a template, b: is it scarce?).
 };
 
@@ -75,6 +77,7 @@ class ExprSet {
   // key·tail; as an entry of members no two of its keys are equal. `is_scarce`: some prefix has finitely many keys.
   ExprId MakeKeyed(ExprId key, ExprId tail, bool is_scarce);
   ExprId MakeTable(std::shared_ptr<const Table> table);
+  ExprId MakeSubstring(std::shared_ptr<const Substring> text);
   ExprId CopyFrom(const ExprSet& other, ExprId root);
 
   const Node& node(ExprId e) const { return nodes_[e]; }
@@ -83,6 +86,9 @@ class ExprSet {
   size_t MemoryBytes() const;
   const ByteSet& byte_set(ExprId e) const { return byte_sets_[nodes_[e].a]; }
   const ExprId* children(ExprId e) const { return children_.data() + nodes_[e].a; }
+  bool has_substrings() const { return !substrings_.empty(); }
+  const Substring& substring(ExprId e) const { return *substrings_[nodes_[e].d >> 5]; }
+  Cursor cursor(ExprId e) const { return {nodes_[e].a, nodes_[e].b, nodes_[e].c, nodes_[e].d & 31}; }
   const Hash128& hash(ExprId e) const { return hashes_[e]; }
   const std::string& label(ExprId e) const { return labels_[nodes_[e].b]; }
   const std::string& rule_name(ExprId e) const { return rules_[nodes_[e].a].name; }
@@ -199,6 +205,8 @@ class ExprSet {
   ExprId ExcludeRests(const Node& key);
   ExprId SpellingsOf(uint32_t last_used, uint32_t count);
   ExprId MakeTableAt(uint32_t table, uint32_t state);
+  uint32_t AddSubstring(const std::shared_ptr<const Substring>& text);
+  ExprId MakeSubstringAt(uint32_t text, const Cursor& c);
   ExprId ExpandMembers(ExprId e);
   ExprId InternSet(Kind kind, const std::vector<ExprId>& children);
   void SortUnique(std::vector<ExprId>* ids) const;
@@ -248,7 +256,8 @@ class ExprSet {
   std::unordered_map<uint64_t, uint32_t> text_ids_, used_ids_;
   std::unordered_map<uint64_t, ExprId> spellings_;  // (last used, count): those keys, however they are spelt
   std::vector<std::shared_ptr<const Table>> tables_;
-  std::unordered_map<Hash128, uint32_t, Hash128Hasher> table_ids_, list_ids_;
+  std::vector<std::shared_ptr<const Substring>> substrings_;
+  std::unordered_map<Hash128, uint32_t, Hash128Hasher> table_ids_, substring_ids_, list_ids_;
   std::unordered_map<Hash128, ExprId, Hash128Hasher> or_memo_;
   Partitions partitions_;
   std::vector<uint32_t> rows_;

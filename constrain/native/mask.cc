@@ -26,7 +26,7 @@ void SharedMaskStore::Put(const Hash128& key, std::shared_ptr<const SharedMask> 
 }
 
 MaskBuilder::MaskBuilder(ExprSet* set, const TokenTrie* trie)
-    : set_(set), trie_(trie), stack_(trie->max_depth() + 1), base_stack_(trie->max_depth() + 1) {}
+    : set_(set), trie_(trie), stack_(trie->max_depth() + 1), base_stack_(trie->max_depth() + 1), cursors_(trie->max_depth() + 1) {}
 
 void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   found_.clear();
@@ -36,7 +36,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || !WalkWithin(state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || BeginsWithSubstring(state) || !WalkWithin(state, kPlainNodes)) {
     visited_.clear();
     todo_.push_back(state);
     while (!todo_.empty()) {
@@ -94,6 +94,7 @@ void MaskBuilder::AddDoubt(int32_t token) {
 
 // Adds the tokens below `root`; only where keys were forgotten may one of them be in doubt.
 bool MaskBuilder::Walk(uint32_t root, ExprId state, size_t max_nodes) {
+  if (!set_->node(state).has_used && doubt_end_ <= root && set_->has_substrings()) return WalkMixed(root, state, max_nodes);
   if (!set_->node(state).has_used && doubt_end_ <= root)
     return WalkLive(root, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
   return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
@@ -140,6 +141,7 @@ void MaskBuilder::Add(ExprId e) {
     return;
   }
   if (h.kind == Kind::kKey) return AddKey(h, tail);
+  if (h.kind == Kind::kSubstring) return AddSubstring(e, head, tail);
   const bool is_regular = !h.has_rule;
   auto shared = is_regular ? Shared(head, /*only_known=*/true) : nullptr;
   if (!shared) {
@@ -149,6 +151,110 @@ void MaskBuilder::Add(ExprId e) {
   }
   Compose(head, tail, *shared);
   parts_.push_back(std::move(shared));
+}
+
+bool MaskBuilder::BeginsWithSubstring(ExprId e) const {
+  auto begins = [this](ExprId x) {
+    const Node& n = set_->node(x);
+    return set_->node(n.kind == Kind::kConcat ? n.a : x).kind == Kind::kSubstring;
+  };
+  const Node& n = set_->node(e);
+  return n.kind == Kind::kOr ? std::any_of(set_->children(e), set_->children(e) + n.b, begins) : begins(e);
+}
+
+bool MaskBuilder::Prepare() {
+  std::vector<std::pair<uint32_t, ExprId>> heap;  // the widest first
+  std::unordered_set<ExprId> seen;
+  auto add = [&](ExprId e) {
+    if (set_->node(e).kind != Kind::kSubstring || !seen.insert(e).second) return;
+    const uint32_t width = set_->substring(e).Width(set_->cursor(e));
+    if (width < kWide) return;
+    heap.emplace_back(width, e);
+    std::push_heap(heap.begin(), heap.end());
+  };
+  for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end; ++e)
+    if (set_->node(e).kind == Kind::kSubstring && set_->cursor(e).depth == 0) add(e);
+  const bool is_wide = !heap.empty();
+  for (size_t found = 0; !heap.empty() && found < kMaxPrepared && seen.size() < 100 * kMaxPrepared;) {
+    std::pop_heap(heap.begin(), heap.end());
+    const ExprId e = heap.back().second;
+    heap.pop_back();
+    if (set_->cursor(e).spell == 0) Shared(e, /*only_known=*/false), ++found;  // inside a character little may follow
+    for (const std::string& bytes : set_->LiveClasses(e)) add(set_->Step(e, static_cast<uint8_t>(bytes[0])));
+  }
+  return is_wide;
+}
+
+// visit(index, node, cursor) for each trie node that is alive below `root`, where `head` stands.
+template <typename F>
+void MaskBuilder::WalkSubstring(uint32_t root, ExprId head, F visit) {
+  const Substring& text = set_->substring(head);
+  const TrieNode* nodes = trie_->nodes().data();
+  cursors_[nodes[root].depth] = set_->cursor(head);
+  for (uint32_t i = root + 1, end = nodes[root].next; i < end;) {
+    const TrieNode& n = nodes[i];
+    if (!text.Move(cursors_[n.depth - 1], n.byte, &cursors_[n.depth])) {
+      i = n.next;
+      continue;
+    }
+    visit(i, n, cursors_[n.depth]);
+    ++i;
+  }
+}
+
+// Adds the tokens below `root`, where e, a Substring and perhaps more, stands. What follows a part of the text begins
+// where one may end; at the root itself this is left to the caller.
+void MaskBuilder::WalkPart(uint32_t root, ExprId e) {
+  const bool is_concat = set_->node(e).kind == Kind::kConcat;
+  const ExprId head = is_concat ? set_->node(e).a : e, tail = is_concat ? set_->node(e).b : kEmptyString;
+  const Substring& text = set_->substring(head);
+  const TrieNode* nodes = trie_->nodes().data();
+  std::vector<uint32_t> exits;
+  if (root && tail != kEmptyString && set_->node(head).nullable) exits.push_back(root);
+  WalkSubstring(root, head, [&](uint32_t i, const TrieNode& n, const Cursor& c) {
+    AddToken(n.token);
+    if (tail != kEmptyString && n.next > i + 1 && text.IsEnd(c)) exits.push_back(i);
+  });
+  if (exits.empty()) return;
+  std::array<ExprId, 256> after;
+  for (uint32_t b = 0; b < 256; ++b) after[b] = set_->Step(tail, static_cast<uint8_t>(b));
+  for (uint32_t exit : exits)
+    for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next)
+      if (after[nodes[child].byte] != kNoMatch) WalkFrom(child, after[nodes[child].byte]);
+}
+
+// As WalkLive, but where a Substring begins its own walk goes on. `max_nodes` bounds the other nodes.
+bool MaskBuilder::WalkMixed(uint32_t root, ExprId state, size_t max_nodes) {
+  const TrieNode* nodes = trie_->nodes().data();
+  const uint32_t end = nodes[root].next;
+  stack_[nodes[root].depth] = state;
+  for (uint32_t i = root + 1; i < end;) {
+    if (max_nodes-- == 0) return false;
+    const TrieNode& n = nodes[i];
+    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
+    if (s == kNoMatch) {
+      i = n.next;
+      continue;
+    }
+    stack_[n.depth] = s;
+    AddToken(n.token);
+    const bool is_part = n.next > i + 1 && BeginsWithSubstring(s) && set_->node(s).kind != Kind::kOr;
+    if (is_part) WalkPart(i, s);
+    i = is_part ? n.next : i + 1;
+  }
+  return true;
+}
+
+// Few texts begin alike, so only the masks of what occurs very often were found ahead (Prepare).
+void MaskBuilder::AddSubstring(ExprId e, ExprId head, ExprId tail) {
+  const bool is_wide = set_->substring(head).Width(set_->cursor(head)) >= kWide;
+  if (auto shared = is_wide ? Shared(head, /*only_known=*/true) : nullptr) {
+    Compose(head, tail, *shared);
+    parts_.push_back(std::move(shared));
+    return;
+  }
+  WalkPart(0, e);
+  if (tail != kEmptyString && set_->node(head).nullable) todo_.push_back(tail);
 }
 
 void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
@@ -290,7 +396,7 @@ ExprId MaskBuilder::DifferenceBase(ExprId head) {
 
 std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head) {
   auto out = std::make_shared<SharedMask>();
-  const ExprId base = DifferenceBase(head);
+  const ExprId base = set_->node(head).kind == Kind::kSubstring ? kNoMatch : DifferenceBase(head);
   if (base != kNoMatch) WalkDifference(head, base, *Shared(base, /*only_known=*/false), out.get());
   else WalkShared(head, out.get());
   FinishShared(out.get());
@@ -307,6 +413,13 @@ void MaskBuilder::SetBits(std::vector<uint32_t>* words, int32_t token, bool on) 
 
 void MaskBuilder::WalkShared(ExprId head, SharedMask* out) {
   out->words.assign(trie_->num_words(), 0);
+  if (set_->node(head).kind == Kind::kSubstring) {
+    const Substring& text = set_->substring(head);
+    return WalkSubstring(0, head, [&](uint32_t i, const TrieNode& n, const Cursor& c) {
+      SetBits(&out->words, n.token, true);
+      if (text.IsEnd(c)) out->exits.push_back(i);
+    });
+  }
   WalkLive(0, head, kNoBound, [&](uint32_t i, const TrieNode& n, ExprId s) {
     SetBits(&out->words, n.token, true);
     if (set_->node(s).nullable) out->exits.push_back(i);

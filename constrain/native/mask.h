@@ -5,6 +5,7 @@
 // alone, so it is computed once per process (`SharedMask`, keyed by h's content hash); what remains is to walk T from
 // h's few exits. Unions are masked part by part. A lexeme close to a known one is walked together with it, and subtrees
 // where both are in the same state are skipped (the difference walk).
+// Inside a Substring the walk goes by cursors, without a node for each place of the text that it meets.
 // Every mask equals brute force bit for bit: tests/test_masks.py.
 #pragma once
 
@@ -59,13 +60,15 @@ class MaskBuilder {
   // `closure`: kAnything where single bytes are tokens; else the language of all token sequences, and a token counts
   // as allowed only where the rest can be spelled too.
   void Build(ExprId state, ExprId closure, MaskParts* out);
+  // Finds ahead of time what would take longest: the masks where parts of a long text begin. False where there is nothing.
+  bool Prepare();
   // May a token end a key that goes on in the state as one that has come before?
   bool KeyMatters(ExprId state);
   // Tokens of the last mask that reach beyond the end of a key that may have come before: each has to be stepped.
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kNoBound = ~size_t{0};
+  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
@@ -77,6 +80,12 @@ class MaskBuilder {
   void WalkSpelled(ExprId state, ExprId closure);
   void Add(ExprId e);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
+  bool BeginsWithSubstring(ExprId e) const;
+  void AddSubstring(ExprId e, ExprId head, ExprId tail);
+  template <typename F>
+  void WalkSubstring(uint32_t root, ExprId head, F visit);
+  bool WalkMixed(uint32_t root, ExprId state, size_t max_nodes);
+  void WalkPart(uint32_t root, ExprId e);
   void AddKey(const Node& key, ExprId tail);
   std::vector<uint32_t> DeadNodes(const Node& key);
   std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known);
@@ -94,6 +103,7 @@ class MaskBuilder {
   ExprSet* set_;
   const TokenTrie* trie_;
   std::vector<ExprId> stack_, base_stack_;  // states by depth
+  std::vector<Cursor> cursors_;             // the same inside a Substring
   std::vector<uint32_t> found_;             // tokens of the mask under construction
   std::vector<std::shared_ptr<const SharedMask>> parts_;
   std::vector<ExprId> todo_;

@@ -122,6 +122,7 @@ std::string ExprSet::ToString(ExprId root, size_t max_length) {
         stack.push_back({n.c, ""});
         stack.push_back({n.a, ""});
         break;
+      case Kind::kSubstring: out += "quote(" + std::to_string(n.b) + " read)"; break;
       case Kind::kTable: out += "table(" + std::to_string(n.a) + ":" + std::to_string(n.b) + ")"; break;
     }
   }

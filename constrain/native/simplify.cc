@@ -14,7 +14,7 @@ namespace constrain {
 
 namespace {
 
-enum Tag : uint64_t { kTagByteSet = 1, kTagConcat, kTagOr, kTagAnd, kTagNot, kTagRepeat, kTagRule, kTagLexeme, kTagBody, kTagTable = 12 };
+enum Tag : uint64_t { kTagByteSet = 1, kTagConcat, kTagOr, kTagAnd, kTagNot, kTagRepeat, kTagRule, kTagLexeme, kTagBody, kTagTable = 12, kTagSubstring = 14 };
 
 Node MakeNode(Kind kind, uint32_t a, uint32_t b = 0, uint32_t c = 0, uint32_t d = 0) {
   Node n{kind};
@@ -345,7 +345,7 @@ ExprId ExprSet::MakeRepeat(ExprId x, uint32_t min, uint32_t max) {
 
 ExprId ExprSet::MakeLexeme(ExprId x) {
   const Kind kind = nodes_[x].kind;
-  if (x <= kEmptyString || kind == Kind::kByteSet || kind == Kind::kLexeme) return x;
+  if (x <= kEmptyString || kind == Kind::kByteSet || kind == Kind::kLexeme || kind == Kind::kSubstring) return x;
   return Intern(MakeNode(Kind::kLexeme, x), Hasher(kTagLexeme).Add(hashes_[x]).Finish());
 }
 
@@ -388,6 +388,24 @@ ExprId ExprSet::MakeTableAt(uint32_t table, uint32_t state) {
   if (state == Table::kDead) return kNoMatch;
   if (t.accepting[state] && t.first_edge[state] == t.first_edge[state + 1]) return kEmptyString;
   return Intern(MakeNode(Kind::kTable, table, state), Hasher(kTagTable).Add(t.hash).Add(state).Finish());
+}
+
+uint32_t ExprSet::AddSubstring(const std::shared_ptr<const Substring>& text) {
+  auto [it, fresh] = substring_ids_.try_emplace(text->hash(), static_cast<uint32_t>(substrings_.size()));
+  if (fresh) substrings_.push_back(text);
+  return it->second;
+}
+
+ExprId ExprSet::MakeSubstring(std::shared_ptr<const Substring> text) {
+  return text->is_empty() ? kNoMatch : MakeSubstringAt(AddSubstring(text), Cursor());
+}
+
+ExprId ExprSet::MakeSubstringAt(uint32_t text, const Cursor& c) {
+  const Substring& t = *substrings_[text];
+  if (!t.GoesOn(c)) return kEmptyString;
+  const uint64_t place = static_cast<uint64_t>(c.node) << 32 | c.depth;
+  const Hash128 hash = Hasher(kTagSubstring).Add(t.hash()).Add(place).Add(static_cast<uint64_t>(c.spell) << 5 | c.run).Finish();
+  return Intern(MakeNode(Kind::kSubstring, c.node, c.depth, c.spell, text << 5 | c.run), hash);
 }
 
 }  // namespace constrain
