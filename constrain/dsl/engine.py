@@ -77,11 +77,11 @@ class Engine:
         if self._seed is not None:
             options["seed"] = self._seed + len(prompt)
         with self._lock:
-            self.prepare(prompt, expr)
+            self.prepare(prompt, expr, options["max_tokens"])
             generation = self._generate(prompt, expr, options, sink)
         return self._written(prompt, generation)
 
-    def prepare(self, prompt: list[int], expr: Expr | None) -> None:
+    def prepare(self, prompt: list[int], expr: Expr | None, max_tokens: int) -> None:
         """Called before each run; a scripted model chooses its text here."""
 
     def _generate(

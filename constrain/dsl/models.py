@@ -38,13 +38,14 @@ def Phi(
 def Mock(texts: str | Sequence[str] | None = None, *, max_tokens: int = 100_000, seed: int = 0) -> Model:
     """A program's state on a model that writes these texts, one in each run, in order.
 
-    A run is what goes to the model as one constraint: a stretch of parts that follow each other in one `+=`. A text that
+    A run is what goes to the model as one constraint: the parts that follow each other in what is added at once. Its text
+    goes from the first choice on, fixed text between choices included; fixed text at its end may be left out. A text that
     the constraint does not allow is a ProgramError that says where and what would be. Without texts the model writes
     random ones of the constraint.
 
     >>> from constrain import dsl
-    >>> lm = Mock(["Paris", "2 of 3"])
-    >>> lm += "The capital of France is " + dsl.gen("city", stop=".", max_tokens=5)
+    >>> lm = Mock(["Paris.", "2 of 3"])
+    >>> lm += "The capital of France is " + dsl.gen("city", stop=".")
     >>> lm += " Score: " + dsl.regex("[0-9]", "score") + " of " + dsl.select(["3", "5"], name="all")
     >>> lm["city"], lm["score"], lm["all"]
     ('Paris', '2', '3')
@@ -64,7 +65,7 @@ class _MockEngine(Engine):
         self._texts = texts
         self._num_runs = 0
 
-    def prepare(self, prompt: list[int], expr: Expr | None) -> None:
+    def prepare(self, prompt: list[int], expr: Expr | None, max_tokens: int) -> None:
         if self._texts is None:
             text = "some text" if expr is None else expr.sample(self._num_runs)
         elif self._num_runs < len(self._texts):
@@ -72,13 +73,27 @@ class _MockEngine(Engine):
         else:
             raise ProgramError(f"mock: the program asks for text {self._num_runs + 1}, and {len(self._texts)} are given")
         self._num_runs += 1
-        self._check(text, expr)
-        self._backend.next_run = (len(prompt), encode(text))
+        self._backend.next_run = (len(prompt), encode(text) if expr is None else self._checked(text, expr, max_tokens))
 
-    def _check(self, text: str, expr: Expr | None) -> None:
-        explanation = None if expr is None else expr.explain(text)
-        if explanation is not None and not explanation.matches:
-            raise ProgramError(f"mock: text {self._num_runs}, {text!r:.60}, is not what the program allows: {explanation}")
+    def _checked(self, text: str, expr: Expr, max_tokens: int) -> bytes:
+        """The text with what is forced behind it; refuses one that no run would write or that no limit would cut."""
+        explanation = expr.explain(text)
+        data = encode(text)
+        if explanation.offset == len(data):
+            whole = _completed(expr, data)
+            if expr.set.matches(expr.root, whole) or len(data) >= max_tokens:
+                return whole
+        raise ProgramError(f"mock: text {self._num_runs}, {text!r:.60}, is not what the program allows: {explanation}")
+
+
+def _completed(expr: Expr, data: bytes) -> bytes:
+    """The text with the bytes behind it that must come."""
+    expr_set, whole = expr.set, bytearray(data)
+    state = expr_set.advance(expr.root, data)[0]
+    while not expr_set.nullable(state) and len(live := expr_set.live_bytes(state)) == 1:
+        whole += live
+        state = expr_set.step(state, live[0])
+    return bytes(whole)
 
 
 class _MockBackend:
