@@ -12,7 +12,6 @@ Each checks its arguments when it is called, so that an error names the line tha
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from .._native import ExprSet
@@ -285,8 +284,6 @@ def _listed(option: str, value: Any) -> list[str]:
     return list(listed)
 
 
-@lru_cache(maxsize=512)
 def _compiled(pattern: str) -> Expr:
-    """The expression of a pattern, in an arena that nothing else is added to."""
     with EXPRESSIONS:
         return _regex_frontend.regex(pattern)
