@@ -330,7 +330,7 @@ ERRORS = [
     (lambda: lm_of("a") + gen("x") + gen("x", list_append=True), "the name 'x' is used for a list of captures"),
     (lambda: lm_of().set("x", 1) + gen("x", list_append=True), "the name 'x' is used for a list of captures"),
     (lambda: lm_of() + 5, "only text and nodes are added to a state, given int"),
-    (lambda: f"{gen()}", "a node cannot stand inside an f-string"),
+    (lambda: f"{gen():>5}", "a node in an f-string takes no format"),
     (lambda: lm_of("a") + one_or_more(gen(max_tokens=3)), "a token limit stands inside a choice"),
     (lambda: lm_of("a") + select([special_token("<|end|>"), "a"]), "the special token '<|end|>' stands inside"),
     (lambda: lm_of("a") + optional(forgets_to_return()), "the stateful function 'forgets_to_return' stands inside"),
@@ -384,6 +384,97 @@ def test_a_broken_block_leaves_no_block_open():
     with pytest.raises(ProgramError):
         bad_closing_order()
     assert str(lm_of() + "a") == "a"
+
+
+# ---------------------------------------------------------------- programs written for Guidance
+
+
+class TestGuidance:
+    """Programs in the shapes of Guidance's own documentation; only imports and the line of the model differ."""
+
+    def test_a_chat(self):
+        from constrain.dsl import assistant, gen, system, user
+        from constrain.dsl.models import Mock
+
+        phi_lm = Mock(["I am Phi.", "34"])
+        lm = phi_lm
+        with system():
+            lm += "You are a helpful assistant"
+        with user():
+            lm += "Hello. What is your name?"
+        with assistant():
+            lm += gen(name="lm_response", max_tokens=20)
+        with user():
+            lm += "How old are you?"
+        with assistant():
+            lm += gen("lm_age", regex=r"\d+", temperature=0.8)
+        assert (lm["lm_response"], int(lm["lm_age"])) == ("I am Phi.", 34)
+        assert "lm_age" not in phi_lm
+
+    def test_a_function_with_roles(self):
+        import constrain.dsl as guidance
+        from constrain.dsl import assistant, select, user
+        from constrain.dsl.models import Mock, Model
+
+        @guidance
+        def multiple_choice(language_model: Model, question: str, choices: list[str]):
+            with user():
+                language_model += question + "\n"
+                for letter, choice in zip("abc", choices):
+                    language_model += f"{letter} : {choice}\n"
+            with assistant():
+                language_model += select(list("abc"), name="string_choice")
+            return language_model
+
+        lm = Mock("b")
+        lm += multiple_choice("Which is a fruit?", ["Iron", "Pear", "Car"])
+        assert lm["string_choice"] == "b"
+        assert str(lm).startswith("<|user|>\nWhich is a fruit?\na : Iron\nb : Pear\nc : Car\n<|end|>")
+
+    def test_a_grammar_of_functions(self):
+        import constrain.dsl as guidance
+        from constrain.dsl import capture, gen, models, one_or_more, select, with_temperature
+
+        @guidance(stateless=True)
+        def text(lm):
+            return lm + gen(regex="[^<>]+")
+
+        @guidance(stateless=True)
+        def tagged(lm, tag: str):
+            lm += f"<{tag}>"
+            lm += text()
+            lm += f"</{tag}>"
+            return lm
+
+        @guidance(stateless=True)
+        def paragraph(lm):
+            lm += "<p>"
+            lm += one_or_more(select(options=[text(), tagged("em"), "<br />"]))
+            lm += "</p>\n"
+            return lm
+
+        @guidance(stateless=True)
+        def body(lm):
+            lm += "<body>\n"
+            lm += one_or_more(select(options=[tagged("h1") + "\n", one_or_more(paragraph())]))
+            return lm + "</body>\n"
+
+        @guidance(stateless=True)
+        def page(lm, name: str | None = None, *, temperature: float = 0.0):
+            return lm + capture(with_temperature(body(), temperature=temperature), name=name)
+
+        html = "<body>\n<h1>A b</h1>\n<p>c <em>d</em><br />e</p>\n<p>f</p>\n</body>\n"
+        lm = models.Mock(html)
+        lm += page(name="html", temperature=0.7)
+        assert lm["html"] == html
+
+    def test_nodes_in_f_strings(self):
+        lm = models.Mock(["joke about 7 cats", "yes"])
+        cats = f"{gen(regex='c')}ats"
+        lm += f"A {select(['joke', 'poem'], name='kind')} about {gen('n', regex='[0-9]')} {select([cats, 'dogs'])}"
+        lm += f" and {lm['kind']} {gen('x')}"
+        assert str(lm) == "A joke about 7 cats and joke yes"
+        assert (lm["kind"], lm["n"], lm["x"]) == ("joke", "7", "yes")
 
 
 # ---------------------------------------------------------------- the module

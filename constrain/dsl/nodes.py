@@ -7,9 +7,13 @@ node that may be part of itself. Held by tests/test_dsl.py.
 
 from __future__ import annotations
 
+import atexit
+import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from ..expr import Expr, encode
@@ -17,8 +21,16 @@ from .places import ProgramError, located
 
 __all__ = [
     "Alternatives", "Call", "Capture", "Choice", "Free", "Label", "Leaf", "Node", "Repeat", "Rule", "Sequence", "Settings",
-    "Special", "Text", "Until", "as_node", "join",
+    "Special", "Text", "Until", "as_node", "has_nodes", "join",
 ]  # fmt: skip
+
+# Nodes that stand in f-strings, the latest ones. The mark cannot be guessed, so no text from outside can hold one.
+_MARK = f"\x02{secrets.token_hex(12)}:"
+_MAX_FORMATTED = 100_000
+_formatted: dict[str, Node] = {}
+atexit.register(_formatted.clear)  # while the core can still free what they hold
+_numbers = count()
+_MARKS = re.compile(f"({re.escape(_MARK)}[0-9]+\x03)")
 
 
 class Node:
@@ -51,7 +63,14 @@ class Node:
         raise ProgramError(f"dsl: {name!r} cannot be looked up here: a grammar has no captures before it has run")
 
     def __format__(self, spec: str) -> str:
-        raise ProgramError("dsl: a node cannot stand inside an f-string, expected 'text' + node + 'text'")
+        """A mark that stands for the node inside an f-string until the string becomes part of a program."""
+        if spec:
+            raise ProgramError(f"dsl: a node in an f-string takes no format, given {spec!r}")
+        key = f"{_MARK}{next(_numbers)}\x03"
+        _formatted[key] = self
+        while len(_formatted) > _MAX_FORMATTED:
+            _formatted.pop(next(iter(_formatted)), None)
+        return key
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -175,11 +194,25 @@ def as_node(value: Any) -> Node:
     if isinstance(value, Node):
         return value
     if isinstance(value, str):
-        node = Text(value)
-        with located():
-            _ = node.data
-        return node
+        return _from_text(value) if _MARK not in value else join([_from_text(part) for part in _MARKS.split(value)])
     raise ProgramError(f"dsl: a part of a program is text or a node, given {type(value).__name__} {value!r:.60}")
+
+
+def has_nodes(text: str) -> bool:
+    """Whether the text is an f-string with nodes in it."""
+    return _MARK in text
+
+
+def _from_text(text: str) -> Node:
+    """The text, or the node that a mark stands for."""
+    if text.startswith(_MARK):
+        if text not in _formatted:
+            raise ProgramError(f"dsl: an f-string with a node in it is too old: {_MAX_FORMATTED} came after it")
+        return _formatted[text]
+    node = Text(text)
+    with located():
+        _ = node.data
+    return node
 
 
 def join(parts: list[Node]) -> Node:

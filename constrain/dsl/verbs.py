@@ -35,6 +35,7 @@ from .nodes import (
     Special,
     Until,
     as_node,
+    has_nodes,
 )
 from .places import ProgramError, located
 
@@ -88,7 +89,7 @@ def select(options: Iterable[str | Node], name: str | None = None, list_append: 
     listed = list(options)
     if not listed:
         raise ProgramError("select: options is empty, expected one text or node at least")
-    if all(isinstance(option, str) for option in listed):
+    if all(isinstance(option, str) and not has_nodes(option) for option in listed):
         with located():
             expr = choice([option for option in listed if isinstance(option, str)])
         order: dict[bytes, int] = {}
