@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import random
 import re
 import threading
 
@@ -176,6 +177,65 @@ def test_captures_are_those_of_a_backtracking_regex(node, pattern):
                 assert spans == {name: group for name, group in wanted.groupdict().items() if group is not None}, text
 
 
+def random_node(rng, depth, names):
+    """A node, a pattern that should capture alike, and whether it matches the empty text."""
+    kind = rng.random()
+    if depth == 0 or kind < 0.25:
+        text = rng.choice(["a", "b", "ab", "ba", "aa"])
+        return dsl.string(text), text, False
+    if kind < 0.35:
+        pattern = rng.choice(["a*", "[ab]b?", "b+", "a?b"])
+        return regex(pattern), f"(?:{pattern})", pattern == "a*"
+    if kind < 0.7:
+        parts = [random_node(rng, depth - 1, names) for _ in range(rng.randint(2, 3))]
+        nodes, patterns, empties = zip(*parts)
+        if kind < 0.55:
+            return sum(nodes[1:], nodes[0]), "".join(f"(?:{one})" for one in patterns), all(empties)
+        return select(nodes), "(?:" + "|".join(patterns) + ")", any(empties)
+    node, pattern, is_empty = random_node(rng, depth - 1, names)
+    if kind < 0.85:
+        if is_empty:  # what re captures in the last, empty turn of a repeat is a thing of its own
+            return node, pattern, True
+        low, high = rng.choice([(0, 1), (0, None), (1, None), (2, 2), (1, 3), (0, 2)])
+        return dsl.sequence(node, low, high), f"(?:{pattern}){{{low},{'' if high is None else high}}}", low == 0
+    names.append(f"g{len(names)}")
+    name = names[-1]
+    return capture(node, name), f"(?P<{name}>{pattern})", is_empty
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_captures_of_random_nodes_are_those_of_a_backtracking_regex(seed):
+    node, pattern, _ = random_node(random.Random(seed), 4, [])
+    expr = expression(node)
+    for length in range(7):
+        for letters in itertools.product("ab", repeat=length):
+            text = "".join(letters)
+            found, wanted = read(node, text.encode()), re.fullmatch(pattern, text)
+            assert expr.matches(text) == (found is not None) == (wanted is not None), (pattern, text)
+            if found is not None and wanted is not None:
+                spans = {label.name: (start, end) for label, start, end in found.captures}
+                groups = {name: wanted.span(name) for name, group in wanted.groupdict().items() if group is not None}
+                assert spans == groups, (pattern, text)
+
+
+def test_nodes_are_shared_between_threads():
+    node = zero_or_more(select([gen("x", stop=","), "no;"])) + regex("[a-z]+", "y")
+    wrong = []
+
+    def work(n):
+        for _ in range(20):
+            lm = models.Mock(f"a{n},no;b{n},end") + node
+            if (lm["x"], lm["y"]) != (f"no;b{n}", "end"):
+                wrong.append(str(lm))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
 def test_a_cut_text_closes_its_captures():
     node = capture("(" + gen("x", stop=")") + gen("y", stop="."), "all")
     cut = read(node, b"(ab", is_cut=True)
@@ -273,6 +333,13 @@ def bad_gen_behind_a_role():
     lm + gen()
 
 
+def bad_depth():
+    node = dsl.string("a")
+    for _ in range(3000):
+        node = optional("a" + node)
+    lm_of("a") + node
+
+
 def bad_recursion(lm, n=0):
     return lm + function(stateless=True)(bad_recursion)(n + 1)
 
@@ -306,6 +373,7 @@ ERRORS = [
     (bad_closing_order, "unbalanced roles: block 'a' is closed while role 'user' is open"),
     (bad_text_behind_a_role, "unbalanced roles: something is added behind a closed role"),
     (bad_gen_behind_a_role, "unbalanced roles"),
+    (bad_depth, "nest too deep"),
     (lambda: dsl.role("judge"), "the role is 'judge', expected one of"),
     (lambda: select([]), "select: options is empty"),
     (lambda: select("yes"), "select: options is a single str"),

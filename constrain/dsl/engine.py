@@ -6,6 +6,7 @@ template, where white space behind a role token is no part of the text. Held by 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class Engine:
             return tuple(self.lm.backend.text_ids(text))
         if vocabulary.tokens[before[-1]] is None:
             return tuple(vocabulary.encode(text.lstrip(), start="turn"))
-        return tuple(vocabulary.encode(text, after=list(before[-16:])))
+        turn = list(itertools.takewhile(lambda i: vocabulary.tokens[i] is not None, reversed(before[-16:])))
+        return tuple(vocabulary.encode(text, after=turn[::-1]))
 
     # -------------------------------------------------------- runs
 

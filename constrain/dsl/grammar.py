@@ -35,7 +35,10 @@ def expression(node: Node) -> Expr:
     """The texts of a node, in an arena of their own."""
     expr_set = ExprSet()
     with EXPRESSIONS:
-        return Expr(expr_set, _Builder(expr_set).build(node))
+        try:
+            return Expr(expr_set, _Builder(expr_set).build(node))
+        except RecursionError:
+            raise ProgramError("dsl: the parts of the program nest too deep for Python's stack") from None
 
 
 def until(body: Expr | None, stop: Expr) -> Expr:

@@ -46,6 +46,7 @@ class _State:
 class Model:
     """A program's state on a language model: `lm += "text" + gen("name")`, `lm["name"]`, `str(lm)`.
 
+    What is added at once is carried out together: `lm += a + b` is one run where it can be, `lm + a + b` adds twice.
     `max_tokens` bounds each run of a constraint without a limit of its own; `seed` makes sampling repeatable.
     """
 

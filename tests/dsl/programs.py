@@ -156,6 +156,11 @@ def the_stop_that_ends_first_counts(lm):
     return lm + (gen("s", stop=["ab", "b!"], save_stop_text=True) + "!")
 
 
+@program("a, b;c;", "a, b;c;", s=["a, b", "c"], s_stop_text=[";", ";"])
+def gen_stop_in_a_repeat(lm):
+    return lm + one_or_more(gen("s", stop=";", list_append=True, save_stop_text=True))
+
+
 @program("baa", "baa", s="b")
 def a_stop_that_overlaps_itself(lm):
     return lm + gen("s", stop="aa")
@@ -472,6 +477,17 @@ def turns_in_a_loop(lm):
             lm += question
         with assistant():
             lm += gen("x", list_append=True)
+    return lm
+
+
+@program([], "a 2<|end|>", both="a 2<|end|>")
+def a_capture_over_text_and_a_special_token(lm):
+    return lm + capture("a " + string("2") + special_token("<|end|>"), "both")
+
+
+@program(["c", "d"], "say c then d", {"x": "[cd]"}, x="d", y="c")
+def nodes_in_an_f_string(lm):
+    lm += f"say {gen('y', regex='[cd]')} then {gen('x', regex='[cd]', max_tokens=1)}"
     return lm
 
 
