@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import ConstrainError
 from ..expr import Expr
 from ..generate import Generation, LanguageModel
+from ..matcher import Constraint, compile
 from .places import ProgramError
 
 __all__ = ["Engine", "Written"]
@@ -78,20 +79,25 @@ class Engine:
         options: dict[str, Any] = {"max_tokens": max_tokens or self.max_tokens, "temperature": temperature}
         if self._seed is not None:
             options["seed"] = self._seed + len(prompt)
+        constraint = None if expr is None else compile(expr, self.lm.vocabulary)
         with self._lock:
             self.prepare(prompt, expr, options["max_tokens"])
-            generation = self._generate(prompt, expr, options, sink)
+            generation = self._generate(prompt, constraint, options, sink)
         return self._written(prompt, generation)
 
     def prepare(self, prompt: list[int], expr: Expr | None, max_tokens: int) -> None:
         """Called before each run; a scripted model chooses its text here."""
 
     def _generate(
-        self, prompt: list[int], expr: Expr | None, options: dict[str, Any], sink: Callable[[str], None] | None
+        self,
+        prompt: list[int],
+        constraint: Constraint | None,
+        options: dict[str, Any],
+        sink: Callable[[str], None] | None,
     ) -> Generation:
         if sink is None:
-            return self.lm.generate(prompt, expr, **options)
-        stream = self.lm.stream(prompt, expr, **options)
+            return self.lm.generate(prompt, constraint, **options)
+        stream = self.lm.stream(prompt, constraint, **options)
         for piece in stream:
             sink(piece)
         if stream.generation is None:

@@ -51,8 +51,8 @@ def Mock(texts: str | Sequence[str] | None = None, *, max_tokens: int = 100_000,
     ('Paris', '2', '3')
     """
     listed = [texts] if isinstance(texts, str) else texts
-    if listed is not None and not all(isinstance(text, str) for text in listed):
-        raise ProgramError("mock: texts is expected to be a text or a list of texts")
+    if listed is not None and not (isinstance(listed, (list, tuple)) and all(isinstance(text, str) for text in listed)):
+        raise ProgramError(f"mock: texts is {texts!r:.60}, expected a text or a list of texts")
     return Model(_MockEngine(None if listed is None else list(listed), max_tokens, seed))
 
 

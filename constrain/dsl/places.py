@@ -1,6 +1,6 @@
 """Where in the user's program an error stands: file and line of the first frame outside this package.
 
-Invariant: every error that leaves the DSL carries `place` and names it in its message, once. Held by tests/test_dsl.py.
+Invariant: every error that leaves the DSL carries `place` and names it in its message, once. Held by tests/test_dsl_errors.py.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from .grammar import expression
 from .nodes import Call, Capture, Free, Label, Leaf, Node, Special, Text, Until, as_node
 from .places import ProgramError, UnknownCaptureError, located, program_place, user_place
 from .roles import Block, open_blocks
-from .steps import Begin, End, Run, Step, check_names, labels_of, steps_of
+from .steps import Begin, End, Run, Step, check_names, fixed_text, labels_of, steps_of
 
 if TYPE_CHECKING:
     from .streaming import ProgramStream
@@ -213,19 +213,26 @@ class Model:
     # -------------------------------------------------------- runs
 
     def _run(self, run: Run) -> Model:
+        fixed = fixed_text(run.node)
+        if fixed is not None:
+            return self._written(fixed)._read(run, Written((), fixed.encode(), True))
         model = self._flushed()
         content = run.node
         while isinstance(content, Capture):
             content = content.item
         expr = None if isinstance(content, Free) else expression(run.node)
         written = self._engine.run(model._state.ids, expr, run.max_tokens, run.temperature, sink.get())
+        text = written.data.decode(errors="replace")
+        model = model._with(text=model._state.text + text, ids=model._state.ids + written.ids)
+        return model._read(run, written)
+
+    def _read(self, run: Run, written: Written) -> Model:
+        """The state with the captures of a run's text."""
         reading = read(run.node, written.data, is_cut=not written.is_complete)
         if reading is None:
             raise ProgramError(f"dsl: the text {written.data!r:.80} cannot be read as one of its program")
         self._check_cut(reading, written, run)
-        text = written.data.decode(errors="replace")
-        model = model._with(text=model._state.text + text, ids=model._state.ids + written.ids)
-        return model._captured([(label, _decoded(written.data, start, end)) for label, start, end in reading.captures])
+        return self._captured([(label, _decoded(written.data, start, end)) for label, start, end in reading.captures])
 
     def _check_cut(self, reading: Reading, written: Written, run: Run) -> None:
         """Only what `gen` writes may be cut by a limit."""

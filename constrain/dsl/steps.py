@@ -2,7 +2,7 @@
 
 Consecutive parts run as one constraint. A part runs by itself where it must: free text without a stop (it ends where the
 model ends it), a part with a token limit of its own, a part whose temperature differs from its neighbour's. Text before
-the first constraint of a run belongs to the prompt. What lies inside a choice, an open repeat or a rule cannot be
+the first constraint of a run belongs to the prompt, and a run of fixed text needs no model. What lies inside a choice, an open repeat or a rule cannot be
 taken apart: limits, special tokens, stateful functions and a second temperature are refused there.
 Held by tests/test_dsl.py.
 """
@@ -30,7 +30,7 @@ from .nodes import (
 )
 from .places import ProgramError
 
-__all__ = ["Begin", "End", "Run", "Step", "check_names", "labels_of", "steps_of", "walk"]
+__all__ = ["Begin", "End", "Run", "Step", "check_names", "fixed_text", "labels_of", "steps_of", "walk"]
 
 
 @dataclass
@@ -162,6 +162,18 @@ def _is_free(node: Node) -> bool:
     while isinstance(node, Capture):
         node = node.item
     return isinstance(node, Free)
+
+
+def fixed_text(node: Node) -> str | None:
+    """The only text of a node without choices; None where the model has something to say, or might have."""
+    if isinstance(node, Text):
+        return node.text
+    if isinstance(node, (Capture, Settings)):
+        return fixed_text(node.item)
+    if not isinstance(node, Sequence):
+        return None
+    texts = [text for part in node.parts if (text := fixed_text(part)) is not None]
+    return "".join(texts) if len(texts) == len(node.parts) else None
 
 
 def _has_free_piece(node: Node) -> bool:

@@ -485,6 +485,11 @@ def a_capture_over_text_and_a_special_token(lm):
     return lm + capture("a " + string("2") + special_token("<|end|>"), "both")
 
 
+@program([], "fixed text", x="fixed", y="text")
+def a_capture_of_fixed_text_asks_no_model(lm):
+    return lm + (capture("fixed", "x") + " " + token_limit(capture("text", "y"), 9))
+
+
 @program(["c", "d"], "say c then d", {"x": "[cd]"}, x="d", y="c")
 def nodes_in_an_f_string(lm):
     lm += f"say {gen('y', regex='[cd]')} then {gen('x', regex='[cd]', max_tokens=1)}"
