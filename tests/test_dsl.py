@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import random
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -32,6 +34,7 @@ from constrain.dsl import (
 from constrain.dsl.captures import read
 from constrain.dsl.grammar import expression
 from constrain.dsl.steps import Run, steps_of
+from tests.conftest import ROOT
 from tests.dsl.programs import POINT, PROGRAMS
 
 IDS = [program.run.__name__ for program in PROGRAMS]
@@ -226,6 +229,24 @@ def test_captures_of_random_nodes_are_those_of_a_backtracking_regex(seed):
                 assert spans == groups, (pattern, text)
 
 
+@pytest.mark.parametrize("body", [None, "a*b*", "(ab|a)*"])
+@pytest.mark.parametrize("stops", [["a"], ["aa"], ["aba"], ["ab", "b"], ["bb", "abb", "aab"], ["ba", "aab"]])
+def test_stops_by_brute_force(stops, body):
+    """The first occurrence of any stop ends the text; of stops that end there the one that begins first counts."""
+    node = gen("x", regex=body, stop=stops, save_stop_text=True)
+    expr = expression(node)
+    for length in range(8):
+        for letters in itertools.product("ab", repeat=length):
+            text = "".join(letters)
+            is_first = not any(stop in text[:-1] for stop in stops)
+            splits = [(text[: -len(stop)], stop) for stop in stops if text.endswith(stop)]
+            splits = [one for one in splits if body is None or re.fullmatch(body, one[0])] if is_first else []
+            found = read(node, text.encode())
+            assert expr.matches(text) == bool(splits) == (found is not None), text
+            if found is not None:
+                assert tuple(text[start:end] for _, start, end in found.captures) == min(splits, key=lambda s: len(s[0]))
+
+
 def test_nodes_are_shared_between_threads():
     node = zero_or_more(select([gen("x", stop=","), "no;"])) + regex("[a-z]+", "y")
     wrong = []
@@ -390,6 +411,12 @@ class TestGuidance:
 
 
 # ---------------------------------------------------------------- the module
+
+
+def test_the_module_is_imported_when_it_is_used():
+    code = "import sys, constrain; a = 'constrain.dsl' in sys.modules; constrain.dsl.gen(); print(a, 'torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert out.stdout.split() == ["False", "False"]
 
 
 def test_the_module_is_the_decorator_too():

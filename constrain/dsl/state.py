@@ -71,9 +71,6 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {str(self)[-60:]!r}, captures: {', '.join(self._names()) or 'none'}>"
 
-    def __len__(self) -> int:
-        return len(str(self))
-
     def _names(self) -> list[str]:
         named = [block.name for block, _ in self._state.blocks if block.name]
         return list(dict.fromkeys([*self._state.values, *named]))
