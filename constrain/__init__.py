@@ -7,6 +7,7 @@ constrain` imports neither torch nor transformers.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from constrain.bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
@@ -30,6 +31,7 @@ from constrain.matcher import Constraint, Matcher, accept_tokens, compile, fill_
 from constrain.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from constrain import dsl
     from constrain.extraction import extract
     from constrain.generate import Phi
 
@@ -56,6 +58,7 @@ __all__ = [
     "apply_token_bitmask_inplace",
     "choice",
     "compile",
+    "dsl",
     "extract",
     "fill_next_token_bitmasks",
     "find_quotes",
@@ -67,7 +70,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # These two bring torch along; they are imported when first used.
+    # These bring more along than the rest; they are imported when first used.
+    if name == "dsl":
+        return import_module("constrain.dsl")
     if name == "Phi":
         from constrain.generate import Phi
 

@@ -1,0 +1,115 @@
+"""A model that runs constraints for programs: token ids and an expression in, a text out.
+
+What it keeps true: one run at a time for each model; the ids of a text are the tokenizer's own, as in a chat of Phi's
+template, where white space behind a role token is no part of the text. Held by tests/test_dsl.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConstrainError
+from ..expr import Expr
+from ..generate import Generation, LanguageModel
+from ..matcher import Constraint, compile
+from .places import ProgramError
+
+__all__ = ["Engine", "Written"]
+
+END = "<|end|>"
+START = "<s>"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote in one run: ids, their bytes, and whether the constraint is satisfied."""
+
+    ids: tuple[int, ...]
+    data: bytes
+    is_complete: bool
+
+
+class Engine:
+    """A language model, a lock, and the options that all programs on it share."""
+
+    def __init__(self, lm: LanguageModel, max_tokens: int, seed: int | None) -> None:
+        self.lm = lm
+        self.max_tokens = max_tokens
+        self._seed = seed
+        self._lock = threading.Lock()
+
+    # -------------------------------------------------------- ids
+
+    def special_id(self, name: str) -> int:
+        """The id of a special token."""
+        found = self.lm.vocabulary.special_tokens.get(name)
+        if found is None:
+            known = ", ".join(map(repr, sorted(self.lm.vocabulary.special_tokens)[:12])) or "none"
+            raise ProgramError(f"dsl: the model has no special token {name!r}, expected one of {known}")
+        return found
+
+    def text_ids(self, text: str, before: Sequence[int]) -> tuple[int, ...]:
+        """The ids of a text behind the ids `before`."""
+        vocabulary = self.lm.vocabulary
+        if not text:
+            return ()
+        if not before:
+            return tuple(self.lm.backend.text_ids(text))
+        if vocabulary.tokens[before[-1]] is None:
+            return tuple(vocabulary.encode(text.lstrip(), start="turn"))
+        turn = list(itertools.takewhile(lambda i: vocabulary.tokens[i] is not None, reversed(before[-16:])))
+        return tuple(vocabulary.encode(text, after=turn[::-1]))
+
+    # -------------------------------------------------------- runs
+
+    def run(
+        self,
+        ids: Sequence[int],
+        expr: Expr | None,
+        max_tokens: int | None,
+        temperature: float,
+        sink: Callable[[str], None] | None,
+    ) -> Written:
+        """A text of the expression behind the ids; its pieces go to `sink` as they come."""
+        prompt = list(ids) or [self.special_id(START)]
+        # A limit that the program sets cuts, as it does in Guidance; the engine's own is a promise.
+        finish = "cut" if max_tokens else "complete"
+        options: dict[str, Any] = {"max_tokens": max_tokens or self.max_tokens, "temperature": temperature, "finish": finish}
+        if self._seed is not None:
+            options["seed"] = self._seed + len(prompt)
+        constraint = None if expr is None else compile(expr, self.lm.vocabulary)
+        with self._lock:
+            self.prepare(prompt, expr, options["max_tokens"])
+            generation = self._generate(prompt, constraint, options, sink)
+        return self._written(prompt, generation)
+
+    def prepare(self, prompt: list[int], expr: Expr | None, max_tokens: int) -> None:
+        """Called before each run; a scripted model chooses its text here."""
+
+    def _generate(
+        self,
+        prompt: list[int],
+        constraint: Constraint | None,
+        options: dict[str, Any],
+        sink: Callable[[str], None] | None,
+    ) -> Generation:
+        if sink is None:
+            return self.lm.generate(prompt, constraint, **options)
+        stream = self.lm.stream(prompt, constraint, **options)
+        for piece in stream:
+            sink(piece)
+        if stream.generation is None:
+            raise ConstrainError("dsl: the model's stream ended without an answer")
+        return stream.generation
+
+    def _written(self, prompt: list[int], generation: Generation) -> Written:
+        """The bytes of an answer; the dummy prefix at the start of a turn belongs to the tokenizer."""
+        vocabulary = self.lm.vocabulary
+        data = vocabulary.decode(generation.token_ids)
+        if vocabulary.adds_dummy_prefix and vocabulary.tokens[prompt[-1]] is None and data.startswith(b" "):
+            data = data[1:]
+        return Written(tuple(generation.token_ids), data, generation.is_complete)
