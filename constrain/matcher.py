@@ -121,8 +121,9 @@ class Matcher(_native.Matcher):
 def compile(expr: Expr | str, vocabulary: Vocabulary, limits: Limits | None = None) -> Constraint:
     """Binds an expression to a vocabulary.
 
-    Cheap: states and masks are found when a matcher first needs them. Raises `UnsatisfiableError` where no text (or no
-    sequence of tokens) satisfies the expression, `ConstrainError` for left recursion and the like.
+    Cheap: states and masks are found when a matcher first needs them, but for the widest of a long `quote`. Raises
+    `UnsatisfiableError` where no text (or no sequence of tokens) satisfies the expression, `ConstrainError` for left
+    recursion and the like.
     """
     if isinstance(expr, str):
         expr_set = _native.ExprSet()

@@ -9,6 +9,8 @@ import itertools
 import json
 import random
 import re
+import subprocess
+import sys
 import time
 import unicodedata
 
@@ -19,6 +21,7 @@ from constrain import ConstrainError, GrammarError, LimitExceeded, find_quotes, 
 from constrain._native import ExprSet
 from constrain.expr import Expr
 from constrain.frontends.quote import TYPOGRAPHY
+from tests.conftest import ROOT, shared_path
 from tests.test_masks import walk_and_compare
 
 MODES = ["verbatim", "whitespace", "case", "typography", "whitespace+case+typography"]
@@ -349,6 +352,20 @@ def test_too_long_a_context_is_refused_by_name():
     with pytest.raises(LimitExceeded) as caught:
         quote("a" * ((1 << 23) + 1))
     assert caught.value.limit == "max_context_characters"
+
+
+def test_a_megabyte_of_prose_keeps_its_promises():
+    """Seconds to compile, megabytes and the 99th percentile of masks, by the benchmark; a busy machine may slow a mask."""
+    tokenizer = str(shared_path("phi3-tokenizer"))
+    command = [sys.executable, "-m", "benchmarks.quotes", "--way", "all insensitive", "--quotes", "60", "--tokenizer", tokenizer]
+    row = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    seconds, megabytes, _, high, _, _ = map(float, row.strip().strip("|").split("|")[1:])
+    assert seconds < 2 and megabytes < 200 and high < 1000, row
+
+
+def test_few_steps_are_enough_for_a_long_text():
+    constraint = constrain.compile(quote("some words " * 5000), bytes_vocabulary(), limits=constrain.Limits(max_steps=600))
+    assert constraint.matcher().allowed_tokens() == sorted(set(b"some words "))
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ def _modes(mode: str | Iterable[str], who: str) -> frozenset[str]:
 def _source(name: str | int | None, text: str, modes: frozenset[str], align: str) -> _Source:
     n = len(text)
     codes = _codes(text)
-    lengths = numpy.ones(n, numpy.int64)  # symbols of each character
+    lengths = numpy.ones(n, numpy.int32)  # symbols of each character
     symbols = text
     if modes:
         if "whitespace" in modes:  # of a run its first character stands for all
@@ -279,8 +279,9 @@ def _source(name: str | int | None, text: str, modes: frozenset[str], align: str
             lengths[codes == ord(character)] = len(folds[character])
         symbols = symbols.translate(_table(modes))
     kept = numpy.flatnonzero(lengths)
-    first = numpy.repeat(numpy.arange(n), lengths)
-    place = numpy.concatenate([[0], numpy.cumsum(lengths)])  # of each character among the symbols
+    first = numpy.repeat(numpy.arange(n, dtype=numpy.int32), lengths)
+    place = numpy.zeros(n + 1, numpy.int32)  # of each character among the symbols
+    numpy.cumsum(lengths, out=place[1:])
     is_whole = numpy.zeros(len(symbols) + 1, bool)  # does a character begin here, or all end?
     is_whole[place[kept]] = True
     is_whole[-1] = True

@@ -17,7 +17,11 @@ Constraint::Constraint(std::shared_ptr<ExprSet> set, ExprId root, std::shared_pt
   if (!set_->IsAlive(root)) throw EmptyError("no text satisfies the constraint");
   if (trie_->end_ids().empty()) throw ExpressionError("vocabulary: no end-of-text token, so no text could ever end");
   if (trie_->spells_every_byte()) {
-    if (builder_.Prepare()) MaskOf(root_), MaskOf(TurnRoot());
+    if (!builder_.Prepare()) return;
+    for (ExprId start : {root_, TurnRoot()}) {
+      set_->Refuel();
+      MaskOf(start);
+    }
     return;
   }
   std::vector<std::string_view> tokens;

@@ -179,6 +179,7 @@ bool MaskBuilder::Prepare() {
     std::pop_heap(heap.begin(), heap.end());
     const ExprId e = heap.back().second;
     heap.pop_back();
+    set_->Refuel();
     if (set_->cursor(e).spell == 0) Shared(e, /*only_known=*/false), ++found;  // inside a character little may follow
     for (const std::string& bytes : set_->LiveClasses(e)) add(set_->Step(e, static_cast<uint8_t>(bytes[0])));
   }

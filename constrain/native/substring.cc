@@ -86,6 +86,7 @@ Substring::Substring(SubstringSource source) : symbols_(std::move(source.symbols
   BuildUnits(std::move(source.units));
   ends_.assign(source.ends.begin(), source.ends.end());
   FindReaches(source);
+  source = {};  // 1 MB of text is not to take 200
   BuildTree(BuildOrder());
   SettleTree();
   FindFirstEnds();
@@ -204,7 +205,9 @@ void Substring::BuildTree(const std::vector<uint32_t>& common) {
   std::vector<uint32_t> to_end(symbols_.size() + 1, 0);
   for (size_t p = symbols_.size(); p-- > 0;) to_end[p] = symbols_[p] ? to_end[p + 1] + 1 : 0;
   const uint32_t m = static_cast<uint32_t>(order_.size());
-  std::vector<Raw> raw{{0, m, 0}};
+  std::vector<Raw> raw;
+  raw.reserve(2 * static_cast<size_t>(m) + 1);
+  raw.push_back({0, m, 0});
   std::vector<uint32_t> stack{0};
   auto adopt = [&](uint32_t parent, uint32_t child) {
     if (raw[parent].first == kNone) raw[parent].first = child;
