@@ -26,6 +26,7 @@ from .places import ProgramError, UnknownCaptureError
 from .roles import assistant, block, role, system, user
 from .state import Model
 from .verbs import (
+    Quotation,
     at_most_n_repeats,
     byte_range,
     capture,
@@ -34,11 +35,13 @@ from .verbs import (
     json,
     one_or_more,
     optional,
+    quote,
     regex,
     select,
     sequence,
     special_token,
     string,
+    substring,
     token_limit,
     with_temperature,
     zero_or_more,
@@ -47,9 +50,9 @@ from .verbs import (
 guidance = function  # the decorator's name in programs that were written for Guidance
 
 __all__ = [
-    "Model", "ProgramError", "UnknownCaptureError", "assistant", "at_most_n_repeats", "block", "byte_range", "capture",
-    "exactly_n_repeats", "function", "gen", "guidance", "json", "models", "one_or_more", "optional", "regex", "role",
-    "select", "sequence", "special_token", "string", "system", "token_limit", "user", "with_temperature", "zero_or_more",
+    "Model", "ProgramError", "Quotation", "UnknownCaptureError", "assistant", "at_most_n_repeats", "block", "byte_range", "capture",
+    "exactly_n_repeats", "function", "gen", "guidance", "json", "models", "one_or_more", "optional", "quote", "regex", "role",
+    "select", "sequence", "special_token", "string", "substring", "system", "token_limit", "user", "with_temperature", "zero_or_more",
 ]  # fmt: skip
 
 

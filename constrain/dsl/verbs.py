@@ -20,6 +20,8 @@ from ..frontends import regex as _regex_frontend
 from ..frontends.choice import choice
 from ..frontends.json_schema import json_schema
 from ..frontends.json_schema.types import read_type
+from ..frontends.quote import Passage, find_quotes
+from ..frontends.quote import quote as quote_expression
 from ..models.sampling import Sampling
 from .grammar import EXPRESSIONS, until
 from .nodes import (
@@ -136,6 +138,60 @@ def json(
     if label_name is not None:
         node = Capture(node, Label(label_name.name, list_append, answer.parse))
     return _set(node, "json", temperature, max_tokens)
+
+
+class Quotation(str):
+    """A quote, which is a str, and the places where the context has it; `source`, `start` and `end` are the first's."""
+
+    passages: list[Passage]
+
+    @classmethod
+    def of(cls, text: str, passages: list[Passage]) -> Quotation:
+        """The text and its places."""
+        made = cls(text)
+        made.passages = passages
+        return made
+
+    @property
+    def source(self) -> str | int | None:
+        return self.passages[0].source
+
+    @property
+    def start(self) -> int:
+        return self.passages[0].start
+
+    @property
+    def end(self) -> int:
+        return self.passages[0].end
+
+
+def quote(
+    context: Any,
+    name: str | None = None,
+    *,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    list_append: bool = False,
+    **options: Any,
+) -> Node:
+    """A contiguous part of the context; options are those of `constrain.quote`.
+
+    The capture is a `Quotation`: the text as written, with `start` and `end` that slice the passage out of the context.
+
+    >>> from constrain.dsl import models, quote
+    >>> lm = models.Mock("brown fox") + quote("The quick brown fox.", "q")
+    >>> lm["q"], lm["q"].start, lm["q"].end
+    ('brown fox', 10, 19)
+    """
+    label_name = _label("quote", name, list_append)
+    with located():
+        node: Node = Leaf(quote_expression(context, **options))
+    if label_name is not None:
+        node = Capture(node, Label(label_name.name, list_append, lambda text: Quotation.of(text, find_quotes(context, text, **options))))
+    return _set(node, "quote", temperature, max_tokens)
+
+
+substring = quote
 
 
 def string(text: str) -> Node:

@@ -247,6 +247,29 @@ def select_of_many_codes(lm):
     return lm + "Code: " + select([f"K{n}.{m:02}" for n in range(30, 40) for m in range(100)], name="code")
 
 
+# ---------------------------------------------------------------- quotes
+
+CONTEXT = "The quick brown fox jumps over the lazy dog. It sleeps."
+
+
+@program("brown fox", "Quote: brown fox", {"q": r"[A-Za-z .]+"}, q="brown fox")
+def quote_of_a_context(lm):
+    return lm + "Quote: " + dsl.quote(CONTEXT, "q", max_length=20)
+
+
+@program("It sleeps.", "It sleeps.", {"q": r"(?:The .*|It sleeps\.)"}, q="It sleeps.")
+def quote_of_a_sentence(lm):
+    return lm + dsl.quote(CONTEXT, "q", align="sentences")
+
+
+@program("QUICK  brown", "QUICK  brown", q="QUICK  brown")
+def quote_in_any_case_and_spacing(lm):
+    lm += dsl.substring(["Nothing here.", CONTEXT], "q", mode=["case", "whitespace"], align="words", max_length=9)
+    passage = lm["q"]
+    assert (passage.source, CONTEXT[passage.start : passage.end]) == (1, "quick brown") or lm["q"] != "QUICK  brown"
+    return lm
+
+
 # ---------------------------------------------------------------- regex, json
 
 
