@@ -11,7 +11,6 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <limits>
 
 #include "constraint.h"
@@ -248,10 +247,7 @@ void BindExprSet(nb::module_& m) {
       .def("live_bytes", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] {
           s.SealFor(e);
-          std::string out;
-          for (const std::string& bytes : s.LiveClasses(e)) out += bytes;
-          std::sort(out.begin(), out.end(), [](char x, char y) { return static_cast<uint8_t>(x) < static_cast<uint8_t>(y); });
-          return ToBytes(out);
+          return ToBytes(s.LiveBytes(e));
         });
       }, "e"_a)
       .def("live_classes", [](ExprSet& s, ExprId e) {

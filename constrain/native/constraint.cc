@@ -283,12 +283,9 @@ std::vector<std::string> Matcher::Labels() const {
 
 std::string Matcher::AllowedBytes() const {
   Lock lock(set().mutex());
-  std::string bytes;
-  if (state_ == kTerminated) return bytes;
+  if (state_ == kTerminated) return {};
   set().Refuel();
-  for (const std::string& live : set().LiveClasses(state_)) bytes += live;
-  std::sort(bytes.begin(), bytes.end(), [](char x, char y) { return static_cast<uint8_t>(x) < static_cast<uint8_t>(y); });
-  return bytes;
+  return set().LiveBytes(state_);
 }
 
 }  // namespace constrain

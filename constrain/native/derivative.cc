@@ -2,6 +2,8 @@
 //
 // The derivative of Concat(x, y) keeps y as it is, so a state's right spine is a parser's stack. Bodies, rules and
 // member lists are opened one layer at a time, on entry only (`Unfold`).
+#include <algorithm>
+
 #include "expr.h"
 
 namespace constrain {
@@ -235,6 +237,13 @@ std::vector<std::string> ExprSet::LiveClasses(ExprId e) {
     if (Step(e, static_cast<uint8_t>(bytes[0])) != kNoMatch) classes[num_live++].swap(bytes);
   classes.resize(num_live);
   return classes;
+}
+
+std::string ExprSet::LiveBytes(ExprId e) {
+  std::string bytes;
+  for (const std::string& live : LiveClasses(e)) bytes += live;
+  std::sort(bytes.begin(), bytes.end(), [](char x, char y) { return static_cast<uint8_t>(x) < static_cast<uint8_t>(y); });
+  return bytes;
 }
 
 }  // namespace constrain

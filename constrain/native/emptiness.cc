@@ -200,9 +200,7 @@ bool ExprSet::ShortestText(ExprId e, std::string* text) {
 // the used ones, each in turn.
 uint32_t ExprSet::DistinctMinLength(ExprId item, uint32_t used, uint32_t count, int depth, ExprId* blocked) {
   constexpr uint32_t kMostInTurn = 8;  // beyond, a lower bound
-  const Node n = nodes_[item];
-  std::vector<ExprId> parts{item};
-  if (n.kind == Kind::kOr) parts.assign(children(item), children(item) + n.b);
+  const std::vector<ExprId> parts = Alternatives(item);
   uint32_t sum = 0, shortest = 0;
   if (used <= kVague) used = 0;
   for (uint32_t i = 0; i < count; ++i) {
@@ -219,25 +217,20 @@ uint32_t ExprSet::DistinctMinLength(ExprId item, uint32_t used, uint32_t count, 
       if (length < shortest) shortest = length, key.swap(text);
     }
     sum = add(sum, shortest);
-    uint32_t text = 0;
-    for (char b : key) text = AddByte(text, static_cast<uint8_t>(b));
-    if (text) used = AddUsed(used, text);
-    else return add(sum, times(shortest, count - i - 1));  // nothing to tell apart
+    if (key.empty()) return add(sum, times(shortest, count - i - 1));  // nothing to tell apart
+    used = AddUsed(used, AddText(0, key));
   }
   return sum;
 }
 
 bool ExprSet::HasDistinct(ExprId item, uint32_t count) {
-  std::vector<ExprId> parts{item};
-  if (nodes_[item].kind == Kind::kOr) parts.assign(children(item), children(item) + nodes_[item].b);
+  const std::vector<ExprId> parts = Alternatives(item);
   for (uint32_t used = 0, i = 0; i < count; ++i) {
     std::string key;
     bool found = false;
     for (size_t k = 0; k < parts.size() && !found; ++k) found = ShortestText(ExcludeUsed(nodes_[parts[k]].a, used), &key);
     if (!found) return false;
-    uint32_t text = 0;
-    for (char b : key) text = AddByte(text, static_cast<uint8_t>(b));
-    used = AddUsed(used, text);
+    used = AddUsed(used, AddText(0, key));
   }
   return true;
 }
@@ -252,9 +245,7 @@ uint32_t ExprSet::MembersMinLength(const Node& n, int depth, ExprId* blocked) {
   uint64_t num_items = 0;
   std::vector<uint32_t> left(list.entries.size());  // how often each entry may still come
   for (uint32_t j = state.position; j < list.entries.size(); ++j) {
-    const bool is_ordered = j < list.num_ordered;
-    const uint32_t taken = is_ordered ? (j == state.position ? state.count : 0) : state.counts.empty() ? 0 : state.counts[j - list.num_ordered];
-    left[j] = list.entries[j].max == kInfinite ? kInfinite : list.entries[j].max - taken;
+    left[j] = list.entries[j].max == kInfinite ? kInfinite : list.entries[j].max - Taken(list, state, j);
   }
   for (const auto& [entry, count] : MissingEntries(n)) {
     const uint32_t x = DistinctMinLength(list.entries[entry].item, state.used, count, depth, blocked);
@@ -313,9 +304,7 @@ uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
     case Kind::kKey: {
       std::string rest;
       if (n.d != kNoMatch && ShortestText(ExcludeRests(n), &rest)) {
-        uint32_t text = n.b;
-        for (char b : rest) text = AddByte(text, static_cast<uint8_t>(b));
-        const ExprId behind = FinishKey(text, n.c, n.d);
+        const ExprId behind = FinishKey(AddText(n.b, rest), n.c, n.d);
         const uint32_t x = behind == kNoMatch ? kInfinite : MinLengthAt(behind, depth, blocked);
         if (x != kInfinite) return x == kBlockedLength ? x : add(x, rest.size());
       }

@@ -236,9 +236,7 @@ ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
   std::vector<ExprId> todo{root};
   std::vector<ExprId> set_children;
   auto copy_text = [&](uint32_t text) {
-    uint32_t mine = 0;
-    for (char b : o.TextOf(text)) mine = AddByte(mine, static_cast<uint8_t>(b));
-    return mine;
+    return AddText(0, o.TextOf(text));
   };
   auto copy_used = [&](uint32_t used) {
     std::vector<uint32_t> keys;

@@ -104,6 +104,7 @@ class ExprSet {
   uint32_t Classes(ExprId e);                 // the byte classes of e: an id of partitions()
   const Partitions& partitions() const { return partitions_; }
   std::vector<std::string> LiveClasses(ExprId e);  // the bytes that may come next, by class
+  std::string LiveBytes(ExprId e);                 // the same in order
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
   ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc
   ExprId ForgetKeys(ExprId e);                // the state with all keys so far forgotten
@@ -150,7 +151,6 @@ class ExprSet {
     std::vector<Entry> entries;  // the first num_ordered in this order, then the others in any order
     uint32_t num_ordered, low, high;
     std::vector<uint32_t> missing_from, capacity_from;  // over entries i..: least and greatest number of members
-    std::vector<bool> productive_from;                  // over entries i..: is every required one productive?
     bool is_keyed = false, needs_search = false, has_rule = false;
     Hash128 hash;
   };
@@ -186,6 +186,7 @@ class ExprSet {
   void SetFlags(Node* node) const;
   bool BeginsWithOneByte(ExprId e) const;
   ExprId MakeMembersAt(uint32_t list, MemberState state, bool is_last_key = false);
+  static uint32_t Taken(const MemberList& list, const MemberState& state, uint32_t entry);
   Tally TallyOf(const MemberList& list, const MemberState& state) const;
   bool MembersNullable(const Node& n) const;
   bool MembersProductive(const Node& n) const;
@@ -194,10 +195,12 @@ class ExprSet {
   uint32_t DistinctMinLength(ExprId item, uint32_t used, uint32_t count, int depth, ExprId* blocked);
   bool ShortestText(ExprId e, std::string* text);
   std::vector<std::pair<uint32_t, MemberState>> NextMembers(const MemberList& list, const MemberState& state) const;
+  std::vector<ExprId> Alternatives(ExprId e) const;  // the parts of a union, else e alone
   ExprId BindKeys(ExprId item, ExprId next, uint32_t used);
   ExprId ForgetKeysAt(ExprId e);
   ExprId MakeKey(ExprId rest, uint32_t text, ExprId tail, ExprId next);
   uint32_t AddByte(uint32_t text, uint8_t byte);
+  uint32_t AddText(uint32_t text, std::string_view bytes);
   uint32_t AddUsed(uint32_t used, uint32_t text);
   bool IsUsed(uint32_t used, uint32_t text) const;
   std::array<uint8_t, 256> NextBytesOfUsed(const Node& key) const;

@@ -1,6 +1,7 @@
 #include "mask.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace constrain {
 
@@ -60,7 +61,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
 }
 
 // Visits each trie node below `root` that is alive when `state` stands at the root, depth first: visit(index, node,
-// state). False where more than `max_nodes` were met. This is the one hot loop.
+// state), which may say that the subtree is done (true). False where more than `max_nodes` were met. The one hot loop.
 template <typename F>
 bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit) {
   const TrieNode* nodes = trie_->nodes().data();
@@ -75,8 +76,12 @@ bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visi
       continue;
     }
     stack_[n.depth] = s;
-    visit(i, n, s);
-    ++i;
+    if constexpr (std::is_same_v<decltype(visit(i, n, s)), bool>) {
+      i = visit(i, n, s) ? n.next : i + 1;
+    } else {
+      visit(i, n, s);
+      ++i;
+    }
   }
   return true;
 }
@@ -94,10 +99,16 @@ void MaskBuilder::AddDoubt(int32_t token) {
 
 // Adds the tokens below `root`; only where keys were forgotten may one of them be in doubt.
 bool MaskBuilder::Walk(uint32_t root, ExprId state, size_t max_nodes) {
-  if (!set_->node(state).has_used && doubt_end_ <= root && set_->has_substrings()) return WalkMixed(root, state, max_nodes);
-  if (!set_->node(state).has_used && doubt_end_ <= root)
+  if (set_->node(state).has_used || doubt_end_ > root)
+    return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
+  if (!set_->has_substrings())
     return WalkLive(root, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
-  return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) { Visit(i, n, s); });
+  return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) {  // a Substring goes on by itself
+    AddToken(n.token);
+    const bool is_part = n.next > i + 1 && set_->node(s).kind != Kind::kOr && BeginsWithSubstring(s);
+    if (is_part) WalkPart(i, s);
+    return is_part;
+  });
 }
 
 // The plain walk; false (and nothing found) where it met more than `max_nodes`.
@@ -163,6 +174,7 @@ bool MaskBuilder::BeginsWithSubstring(ExprId e) const {
 }
 
 bool MaskBuilder::Prepare() {
+  if (!set_->has_substrings()) return false;
   std::vector<std::pair<uint32_t, ExprId>> heap;  // the widest first
   std::unordered_set<ExprId> seen;
   auto add = [&](ExprId e) {
@@ -222,28 +234,6 @@ void MaskBuilder::WalkPart(uint32_t root, ExprId e) {
   for (uint32_t exit : exits)
     for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next)
       if (after[nodes[child].byte] != kNoMatch) WalkFrom(child, after[nodes[child].byte]);
-}
-
-// As WalkLive, but where a Substring begins its own walk goes on. `max_nodes` bounds the other nodes.
-bool MaskBuilder::WalkMixed(uint32_t root, ExprId state, size_t max_nodes) {
-  const TrieNode* nodes = trie_->nodes().data();
-  const uint32_t end = nodes[root].next;
-  stack_[nodes[root].depth] = state;
-  for (uint32_t i = root + 1; i < end;) {
-    if (max_nodes-- == 0) return false;
-    const TrieNode& n = nodes[i];
-    const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
-    if (s == kNoMatch) {
-      i = n.next;
-      continue;
-    }
-    stack_[n.depth] = s;
-    AddToken(n.token);
-    const bool is_part = n.next > i + 1 && BeginsWithSubstring(s) && set_->node(s).kind != Kind::kOr;
-    if (is_part) WalkPart(i, s);
-    i = is_part ? n.next : i + 1;
-  }
-  return true;
 }
 
 // Few texts begin alike, so only the masks of what occurs very often were found ahead (Prepare).

@@ -84,7 +84,6 @@ class MaskBuilder {
   void AddSubstring(ExprId e, ExprId head, ExprId tail);
   template <typename F>
   void WalkSubstring(uint32_t root, ExprId head, F visit);
-  bool WalkMixed(uint32_t root, ExprId state, size_t max_nodes);
   void WalkPart(uint32_t root, ExprId e);
   void AddKey(const Node& key, ExprId tail);
   std::vector<uint32_t> DeadNodes(const Node& key);

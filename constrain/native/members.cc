@@ -24,6 +24,11 @@ uint32_t SaturatingAdd(uint32_t x, uint32_t y) { return x >= kInfinite - y ? kIn
 
 }  // namespace
 
+std::vector<ExprId> ExprSet::Alternatives(ExprId e) const {
+  if (nodes_[e].kind != Kind::kOr) return {e};
+  return {children(e), children(e) + nodes_[e].b};
+}
+
 ExprId ExprSet::MakeMembers(ExprId separator, std::vector<Entry> entries, uint32_t num_ordered, uint32_t low, uint32_t high) {
   MemberList list;
   list.separator = separator;
@@ -62,7 +67,6 @@ void ExprSet::SealMemberList(MemberList* list) const {
   const size_t n = list->entries.size();
   list->missing_from.assign(n + 1, 0);
   list->capacity_from.assign(n + 1, 0);
-  list->productive_from.assign(n + 1, true);
   list->needs_search = nodes_[list->separator].needs_search;
   list->has_rule = nodes_[list->separator].has_rule;
   for (size_t i = n; i-- > 0;) {
@@ -70,11 +74,16 @@ void ExprSet::SealMemberList(MemberList* list) const {
     const Node& item = nodes_[entry.item];
     list->missing_from[i] = SaturatingAdd(list->missing_from[i + 1], entry.min);
     list->capacity_from[i] = SaturatingAdd(list->capacity_from[i + 1], item.productive || item.has_rule ? entry.max : 0);
-    list->productive_from[i] = (entry.min == 0 || item.productive) && list->productive_from[i + 1];
     list->needs_search |= item.needs_search;
     list->has_rule |= item.has_rule;
     list->is_keyed |= item.kind == Kind::kKey || item.kind == Kind::kOr;
   }
+}
+
+// How often an entry from the position on has come.
+uint32_t ExprSet::Taken(const MemberList& list, const MemberState& s, uint32_t entry) {
+  if (entry < list.num_ordered) return entry == s.position ? s.count : 0;
+  return s.counts.empty() ? 0 : s.counts[entry - list.num_ordered];
 }
 
 // How many members must still come, and how many may.
@@ -143,7 +152,7 @@ bool ExprSet::MembersProductive(const Node& n) const {
   uint64_t capacity = 0;
   for (uint32_t j = s.position; j < list.entries.size(); ++j)
     if (nodes_[list.entries[j].item].productive) {
-      const uint32_t taken = j >= list.num_ordered ? (s.counts.empty() ? 0 : s.counts[j - list.num_ordered]) : j == s.position ? s.count : 0;
+      const uint32_t taken = Taken(list, s, j);
       capacity += list.entries[j].max - (list.entries[j].max == kInfinite ? 0 : taken);
     }
   return s.total + capacity >= list.low;
@@ -155,13 +164,13 @@ std::vector<std::pair<uint32_t, uint32_t>> ExprSet::MissingEntries(const Node& n
   std::vector<std::pair<uint32_t, uint32_t>> missing;
   for (uint32_t j = s.position; j < list.entries.size(); ++j) {
     const uint32_t min = list.entries[j].min;
-    const uint32_t taken = j >= list.num_ordered ? (s.counts.empty() ? 0 : s.counts[j - list.num_ordered]) : j == s.position ? s.count : 0;
+    const uint32_t taken = Taken(list, s, j);
     if (taken < min) missing.emplace_back(j, min - taken);
   }
   return missing;
 }
 
-// Each entry that may come next, and the state behind it; only those after which the counts can still be met.
+// Each entry that may come next, and the state behind it; whether the counts can still be met there MakeMembersAt knows.
 std::vector<std::pair<uint32_t, ExprSet::MemberState>> ExprSet::NextMembers(const MemberList& list, const MemberState& s) const {
   std::vector<std::pair<uint32_t, MemberState>> out;
   if (s.total == list.high) return out;
@@ -179,7 +188,7 @@ std::vector<std::pair<uint32_t, ExprSet::MemberState>> ExprSet::NextMembers(cons
     if (count < list.entries[j].min) return out;
   }
   for (; j < list.entries.size(); ++j) {
-    const uint32_t i = j - list.num_ordered, taken = s.counts.empty() ? 0 : s.counts[i];
+    const uint32_t i = j - list.num_ordered, taken = Taken(list, s, j);
     if (taken >= list.entries[j].max) continue;
     MemberState next;
     next.position = list.num_ordered;
@@ -215,8 +224,8 @@ ExprId ExprSet::ExpandMembers(ExprId e) {
 ExprId ExprSet::BindKeys(ExprId item, ExprId next, uint32_t used) {
   const Node n = nodes_[item];
   if (n.kind == Kind::kOr) {
-    std::vector<ExprId> parts;
-    for (uint32_t i = 0; i < n.b; ++i) parts.push_back(BindKeys(children_[n.a + i], next, used));
+    std::vector<ExprId> parts = Alternatives(item);
+    for (ExprId& part : parts) part = BindKeys(part, next, used);
     return MakeOr(std::move(parts));
   }
   if (n.kind != Kind::kKey || n.d != kNoMatch) return MakeConcat(item, next);
@@ -288,8 +297,8 @@ ExprId ExprSet::ForgetKeysAt(ExprId e) {
   if (n.kind == Kind::kKey) return MakeKey(n.a, 0, ForgetKeys(n.c), ForgetMembers(n.d));
   if (n.kind == Kind::kMembers) return ForgetMembers(e);
   if (n.kind != Kind::kOr) return e;
-  std::vector<ExprId> parts;
-  for (uint32_t i = 0; i < n.b; ++i) parts.push_back(ForgetKeys(children_[n.a + i]));
+  std::vector<ExprId> parts = Alternatives(e);
+  for (ExprId& part : parts) part = ForgetKeys(part);
   return MakeOr(std::move(parts));
 }
 
@@ -300,6 +309,11 @@ uint32_t ExprSet::AddByte(uint32_t text, uint8_t byte) {
     texts_.push_back({text, parent.length + 1, byte, Hasher(kTagText).Add(parent.hash).Add(byte).Finish()});
   }
   return it->second;
+}
+
+uint32_t ExprSet::AddText(uint32_t text, std::string_view bytes) {
+  for (char b : bytes) text = AddByte(text, static_cast<uint8_t>(b));
+  return text;
 }
 
 std::string ExprSet::TextOf(uint32_t text) const {
@@ -346,8 +360,8 @@ bool ExprSet::HasCome(const Node& key, uint32_t text) const { return IsUsed(Used
 ExprId ExprSet::ExcludeUsed(ExprId key, uint32_t used) {
   if (used == 0) return key;
   if (nodes_[key].kind == Kind::kOr) {
-    std::vector<ExprId> parts;
-    for (uint32_t i = 0; i < nodes_[key].b; ++i) parts.push_back(ExcludeUsed(children_[nodes_[key].a + i], used));
+    std::vector<ExprId> parts = Alternatives(key);
+    for (ExprId& part : parts) part = ExcludeUsed(part, used);
     return MakeOr(std::move(parts));
   }
   std::vector<ExprId> parts{key};
