@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import constrain
-from tests.json_schema_fuzz import Case, Result, Schemas, failed, guarded, random_options, shrunk
+from tests.json_schema_draws import Schemas, random_options
+from tests.json_schema_fuzz import Case, Result, failed, guarded, shrunk
 
 FREE_TOKENS = 150
 MAX_TOKENS = 2000

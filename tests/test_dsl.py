@@ -35,7 +35,7 @@ from constrain.dsl.captures import read
 from constrain.dsl.grammar import expression
 from constrain.dsl.steps import Run, steps_of
 from tests.conftest import ROOT
-from tests.dsl.programs import POINT, PROGRAMS
+from tests.dsl.programs import CONTEXT, POINT, PROGRAMS
 
 IDS = [program.run.__name__ for program in PROGRAMS]
 
@@ -60,6 +60,12 @@ def test_programs_stream_what_they_write(program):
     pieces = list(stream)
     assert str(stream.lm) == program.text == "".join(pieces)
     assert all(stream.lm[name] == value for name, value in program.captures.items())
+
+
+def test_a_quote_knows_its_place_in_the_context():
+    lm = models.Mock("QUICK  brown") + dsl.quote(["Nothing here.", CONTEXT], "q", mode=["case", "whitespace"])
+    assert (lm["q"], lm["q"].source, CONTEXT[lm["q"].start : lm["q"].end]) == ("QUICK  brown", 1, "quick brown")
+    assert [passage.text for passage in lm["q"].passages] == ["quick brown"]
 
 
 def test_the_suite_is_large():

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tests.json_schema_fuzz import Case, check, exactly, has_key_twice, in_some_order, judge_of, same_wrong, shrunk
+from tests.json_schema_fuzz import Case, check, same_wrong, shrunk
+from tests.json_schema_judge import exactly, has_key_twice, in_some_order, judge_of
 
 
 def test_random_schemas_have_the_judges_verdicts() -> None:

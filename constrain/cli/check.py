@@ -87,8 +87,8 @@ def _report(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         if sys.stdout.isatty():
             _print_table(report)
-        elif report.rows():
-            print("\n".join(f"{verdict:<11} {place}{': ' if why else ''}{why}" for verdict, place, why in report.rows()))
+        else:
+            print(*report.lines(), sep="\n", end="\n" if report.lines() else "")
         print(_verdict(report))
     return 0 if report else 1
 

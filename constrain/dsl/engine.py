@@ -85,7 +85,7 @@ class Engine:
         with self._lock:
             self.prepare(prompt, expr, options["max_tokens"])
             generation = self._generate(prompt, constraint, options, sink)
-        return self._written(prompt, generation)
+        return Written(tuple(generation.token_ids), generation.data, generation.is_complete)
 
     def prepare(self, prompt: list[int], expr: Expr | None, max_tokens: int) -> None:
         """Called before each run; a scripted model chooses its text here."""
@@ -105,11 +105,3 @@ class Engine:
         if stream.generation is None:
             raise ConstrainError("dsl: the model's stream ended without an answer")
         return stream.generation
-
-    def _written(self, prompt: list[int], generation: Generation) -> Written:
-        """The bytes of an answer; the dummy prefix at the start of a turn belongs to the tokenizer."""
-        vocabulary = self.lm.vocabulary
-        data = vocabulary.decode(generation.token_ids)
-        if vocabulary.adds_dummy_prefix and vocabulary.tokens[prompt[-1]] is None and data.startswith(b" "):
-            data = data[1:]
-        return Written(tuple(generation.token_ids), data, generation.is_complete)

@@ -17,6 +17,7 @@ from ..errors import ConstrainError
 from ..expr import Expr, encode
 from ..generate import LanguageModel
 from ..generate import Phi as PhiRunner
+from ..matcher import compile
 from ..vocabulary import Vocabulary
 from .engine import END, START, Engine
 from .places import ProgramError, located
@@ -80,20 +81,12 @@ class _MockEngine(Engine):
         explanation = expr.explain(text)
         data = encode(text)
         if explanation.offset == len(data):
-            whole = _completed(expr, data)
+            matcher = compile(expr, self._backend.vocabulary).matcher()
+            matcher.accept_bytes(data)
+            whole = data + matcher.forced_bytes()
             if expr.set.matches(expr.root, whole) or len(data) >= max_tokens:
                 return whole
         raise ProgramError(f"mock: text {self._num_runs}, {text!r:.60}, is not what the program allows: {explanation}")
-
-
-def _completed(expr: Expr, data: bytes) -> bytes:
-    """The text with the bytes behind it that must come."""
-    expr_set, whole = expr.set, bytearray(data)
-    state = expr_set.advance(expr.root, data)[0]
-    while not expr_set.nullable(state) and len(live := expr_set.live_bytes(state)) == 1:
-        whole += live
-        state = expr_set.step(state, live[0])
-    return bytes(whole)
 
 
 class _MockBackend:

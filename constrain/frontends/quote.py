@@ -150,11 +150,9 @@ def find_quotes(
 # ------------------------------------------------------------------------------------------ what characters stand for
 
 
+@lru_cache(maxsize=1)
 def _spaces() -> frozenset[str]:
     return frozenset(c for c in map(chr, range(0x3001)) if c.isspace())
-
-
-_SPACES = _spaces()
 
 
 @lru_cache(maxsize=16)
@@ -162,7 +160,7 @@ def _folded_characters(modes: frozenset[str]) -> dict[str, str]:
     """The characters that stand for something else than themselves."""
     folds: dict[str, str] = dict(TYPOGRAPHY) if "typography" in modes else {}
     if "whitespace" in modes:
-        folds |= {c: " " for c in _SPACES if c != " "}
+        folds |= {c: " " for c in _spaces() if c != " "}
     if "case" in modes:
         changed = {c: c.casefold() for c in map(chr, range(0x110000)) if not 0xD800 <= ord(c) < 0xE000 and c.casefold() != c}
         folds = changed | {c: plain.casefold() for c, plain in folds.items()}
@@ -271,7 +269,7 @@ def _source(name: str | int | None, text: str, modes: frozenset[str], align: str
     symbols = text
     if modes:
         if "whitespace" in modes:  # of a run its first character stands for all
-            is_space = numpy.isin(codes, _codes("".join(sorted(_SPACES))))
+            is_space = numpy.isin(codes, _codes("".join(sorted(_spaces()))))
             lengths[1:][is_space[1:] & is_space[:-1]] = 0
             symbols = re.sub(r"\s+", " ", text)
         folds = _folded_characters(modes)

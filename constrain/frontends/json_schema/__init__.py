@@ -7,11 +7,10 @@ languages. `reading`: data, drafts and references; `keywords`: keywords to shape
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ...errors import ConstrainError, LimitExceeded
+from ...errors import ConstrainError
 from ...expr import Expr
 from .reading import Scope, read_schema
 from .report import SchemaReport
@@ -55,13 +54,7 @@ def json_schema(
     _check(options)
     source = read_schema(schema)
     session = Session(options)
-    try:
-        root = Writer(session).write(source, Scope(source, remotes))
-    except RecursionError:
-        depth = sys.getrecursionlimit()
-        message = f"limit exceeded: schema nesting depth: combined schemas and references nest too deep for {depth} frames"
-        raise LimitExceeded("schema nesting depth", None, depth, message) from None
-    return Expr(session.set, root)
+    return Expr(session.set, Writer(session).write(source, Scope(source, remotes)))
 
 
 def _names(order: Any) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..json_text import canonical
 from .shapes import ANY_KEY, FALSE, ArrayShape, Conjunction, Counted, KeyClass, ObjectShape, Witness
-from .unique import enumerate_texts, write_unique
+from .unique import write_unique
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -110,7 +110,7 @@ class ObjectWriter:
         language = self.writer.normaliser.keys.language(key_class)
         if self.session.options.escapes == "any":
             language = s.intersection([language, text.one_spelling])
-        found = enumerate_texts(s, language, max(MAX_LISTED_KEYS, low))
+        found = _enumerate_texts(s, language, max(MAX_LISTED_KEYS, low))
         return None if found is None else [json.loads(b'"%s"' % body) for body in found]
 
     def _expand(self, shape: ObjectShape) -> list[tuple[ObjectShape, list[Witness]]]:
@@ -170,9 +170,8 @@ class ObjectWriter:
         order = self.session.options.property_order
         if isinstance(order, str):
             return names
-        known = set(names)
-        listed = [n for n in dict.fromkeys(order) if n in known]
-        return listed + [n for n in names if n not in set(listed)]
+        known = dict.fromkeys(names)
+        return list(dict.fromkeys([*(n for n in order if n in known), *names]))
 
     def _classes(self, shape: ObjectShape, names: list[str], witnesses: tuple[Witness, ...]) -> int:
         """One member whose key is none of the names, by the classes; also satisfying some witnesses."""
@@ -210,6 +209,23 @@ class ObjectWriter:
         inner = s.members(layout.comma, entries, num_ordered, low, high)
         parts.append(s.concat([layout.open_object, inner, layout.close_object]))
         return self.writer.body(s.union(parts), self.where)
+
+
+def _enumerate_texts(s: Any, language: int, limit: int) -> list[bytes] | None:
+    """The texts of a language, shortest first; None where there are more than `limit`."""
+    found: list[bytes] = []
+    level: list[tuple[int, bytes]] = [(language, b"")]
+    while level:
+        after: list[tuple[int, bytes]] = []
+        for state, text in level:
+            if s.nullable(state):
+                found.append(text)
+            live = s.live_bytes(state)
+            if len(found) + len(after) + len(live) > limit:
+                return None
+            after += [(s.step(state, b), text + bytes((b,))) for b in live]
+        level = after
+    return found
 
 
 def _partitions(witnesses: list[Witness]) -> list[list[tuple[Witness, ...]]]:

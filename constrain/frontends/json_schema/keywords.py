@@ -95,12 +95,12 @@ def content_patterns(session: Session, schema: dict[str, Any], where: str) -> li
 
 
 @lru_cache(maxsize=1)
-def json_pattern(depth: int = 3) -> str:
-    """JSON texts whose containers nest at most `depth` deep, as a pattern: narrower than the standard, so never denied."""
+def json_pattern() -> str:
+    """JSON texts whose containers nest at most 3 deep, as a pattern: narrower than the standard, so never denied."""
     space = r"[ \t\n\r]*"
     string = r'"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"'
     value = rf"(?:{string}|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)"
-    for _ in range(depth):
+    for _ in range(3):
         item, member = f"{value}{space}", f"{string}{space}:{space}{value}{space}"
         containers = rf"\[{space}(?:{item}(?:,{space}{item})*)?\]|\{{{space}(?:{member}(?:,{space}{member})*)?\}}"
         value = f"(?:{value}|{containers})"

@@ -120,11 +120,6 @@ def dialect_of(schema: Any, remotes: dict[str, Any] | None, default: Dialect) ->
     return Dialect(outer.draft, keywords, "format-assertion" in names)
 
 
-def draft_of(schema: Any, default: int) -> int:
-    """The draft that `$schema` names; the default where it names none that is known."""
-    return dialect_of(schema, None, DIALECTS[default]).draft
-
-
 def _dynamic_anchors(root: Any) -> list[tuple[str, Any]]:
     """The names that a resource makes dynamic, with their schemas; "#" for a root that says `$recursiveAnchor`."""
     found: list[tuple[str, Any]] = []

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import copy
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ...errors import LimitExceeded, UnsatisfiableError, UnsupportedError
+from ...errors import UnsatisfiableError, UnsupportedError
 from .formats import FORMATS
 from .reading import KEYWORDS, LOOSE_DIALECT, Dialect, Scope, dialect_of, escape, read_schema
 from .session import Options, Session
@@ -91,9 +90,12 @@ class SchemaReport:
     def __bool__(self) -> bool:
         return not self.refused and not self.contradiction
 
+    def lines(self) -> list[str]:
+        """The rows as text."""
+        return [f"{verdict:<11} {pointer}{': ' if why else ''}{why}" for verdict, pointer, why in self.rows()]
+
     def __str__(self) -> str:
-        lines = [f"{verdict:<11} {pointer}{': ' if why else ''}{why}" for verdict, pointer, why in self.rows()]
-        return "\n".join([*lines, self.contradiction] if self.contradiction else lines)
+        return "\n".join([*self.lines(), self.contradiction] if self.contradiction else self.lines())
 
 
 class _Noting(Session):
@@ -136,10 +138,6 @@ class _Compiled:
             self.contradiction = str(error)
         except UnsupportedError as error:
             return error
-        except RecursionError:
-            depth = sys.getrecursionlimit()
-            message = f"limit exceeded: schema nesting depth: combined schemas and references nest too deep for {depth} frames"
-            raise LimitExceeded("schema nesting depth", None, depth, message) from None
         return None
 
     def _note(self, where: str, feature: str, hint: str = "") -> str | None:

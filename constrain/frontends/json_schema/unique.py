@@ -99,23 +99,6 @@ def _scalar(writer: Writer, form: Form, where: str) -> int:
     return int(s.union(parts))
 
 
-def enumerate_texts(s: Any, language: int, limit: int) -> list[bytes] | None:
-    """The texts of a language, shortest first; None where there are more than `limit`."""
-    found: list[bytes] = []
-    level: list[tuple[int, bytes]] = [(language, b"")]
-    while level:
-        after: list[tuple[int, bytes]] = []
-        for state, text in level:
-            if s.nullable(state):
-                found.append(text)
-            live = s.live_bytes(state)
-            if len(found) + len(after) + len(live) > limit:
-                return None
-            after += [(s.step(state, b), text + bytes((b,))) for b in live]
-        level = after
-    return found
-
-
 def _listed(form: Form) -> list[Any] | None:
     """The values of a form that lists them."""
     values: list[Any] = ([None] if form.null else []) + [v for bit, v in ((1, False), (2, True)) if form.booleans & bit]

@@ -8,9 +8,10 @@ child becomes a rule that is written later, from a list. Held by tests/test_json
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
-from ...errors import UnsatisfiableError
+from ...errors import LimitExceeded, UnsatisfiableError
 from . import keywords as read
 from . import reading
 from .containers import Entry, ObjectWriter, write_array
@@ -54,7 +55,15 @@ class Writer:
         self.waiting: list[tuple[Conjunction, str, int]] = []
 
     def write(self, schema: Any, scope: Scope) -> int:
-        """The expression of a whole schema, with white space around it."""
+        """The expression of a whole schema, with white space around it; a LimitExceeded where it nests too deep."""
+        try:
+            return self._write(schema, scope)
+        except RecursionError:
+            depth = sys.getrecursionlimit()
+            message = f"limit exceeded: schema nesting depth: combined schemas and references nest too deep for {depth} frames"
+            raise LimitExceeded("schema nesting depth", None, depth, message) from None
+
+    def _write(self, schema: Any, scope: Scope) -> int:
         root = self.schema(schema, scope, "#", 0)
         while self.waiting:
             conjunction, where, depth = self.waiting.pop()
