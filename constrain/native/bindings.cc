@@ -402,6 +402,7 @@ void MapErrors() {
 }  // namespace constrain
 
 NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // caches of the process keep expressions until it ends
   m.doc() = "The core: expressions, derivatives, tries, masks, matchers.";
   constrain::MapErrors();
   constrain::BindExprSet(m);
