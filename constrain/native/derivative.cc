@@ -2,6 +2,10 @@
 //
 // The derivative of Concat(x, y) keeps y as it is, so a state's right spine is a parser's stack. Bodies, rules and
 // member lists are opened one layer at a time, on entry only (`Unfold`).
+//
+// Greedy(x, m)·y is the texts w·r with w in x and r in y where no w·r' with a nonempty beginning r' of r is in m. So it is
+// no property of w alone: the derivative of y is cut or watched by the derivative of m (`AfterGreedy`), and Or opens over
+// what follows (simplify.cc), so that y is always all that follows.
 #include <algorithm>
 
 #include "expr.h"
@@ -53,6 +57,9 @@ uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
     case Kind::kLexeme:
     case Kind::kBody:
       if (!refine(n.a)) return 0;
+      break;
+    case Kind::kGreedy:
+      if (!refine(n.a) || (n.b != n.a && !refine(n.b))) return 0;
       break;
     case Kind::kRule:
       if (!refine(rules_[n.a].body)) return 0;
@@ -170,8 +177,14 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       if (x == kPending) return x;
       const ExprId first = MakeConcat(x, n.b);
       if (!nodes_[n.a].nullable) return first;
-      const ExprId y = DeriveAt(n.b, byte, depth, blocked);
-      return y == kPending || first == kNoMatch ? y : MakeOr({first, y});
+      ExprId y = DeriveAt(n.b, byte, depth, blocked);
+      if (y == kPending) return y;
+      if (head == Kind::kGreedy && y != kNoMatch) {
+        const ExprId munch = DeriveAt(nodes_[n.a].b, byte, depth, blocked);
+        if (munch == kPending) return munch;
+        y = AfterGreedy(munch, y);
+      }
+      return first == kNoMatch ? y : MakeOr({first, y});
     }
     case Kind::kOr:
     case Kind::kAnd: {
@@ -197,6 +210,12 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       const ExprId x = DeriveAt(n.a, byte, depth, blocked);
       return x == kPending ? x : MakeLexeme(x);
     }
+    case Kind::kGreedy: {
+      const ExprId x = DeriveAt(n.a, byte, depth, blocked);
+      if (x == kPending || x == kNoMatch) return x;
+      const ExprId munch = n.b == n.a ? x : DeriveAt(n.b, byte, depth, blocked);
+      return munch == kPending ? munch : MakeGreedy(x, munch, n.c);
+    }
     case Kind::kBody:
     case Kind::kMembers: return DeriveAt(Unfold(e, kEmptyString), byte, depth, blocked);
     case Kind::kKey: {
@@ -215,6 +234,13 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
     }
   }
   return kNoMatch;
+}
+
+// The rest is cut where a longer lexeme has come, and watched where one may still come: mostly neither.
+ExprId ExprSet::AfterGreedy(ExprId munch, ExprId rest) {
+  if (rest == kNoMatch || munch == kNoMatch || !IsAlive(munch)) return rest;
+  if (nodes_[munch].nullable) return kNoMatch;
+  return MakeAnd({rest, MakeNot(MakeConcat(munch, kAnything))});
 }
 
 ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {

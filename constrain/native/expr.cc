@@ -120,6 +120,9 @@ void ExprSet::SetFlags(Node* n) const {
       n->in_key = at[n->a].in_key || (at[n->a].nullable && at[n->b].in_key);
       n->has_used = at[n->a].has_used || at[n->b].has_used;
       n->is_vague = at[n->a].is_vague || at[n->b].is_vague;
+      n->ends_greedy = at[n->a].ends_greedy;
+      n->has_greedy = at[n->a].has_greedy || at[n->b].has_greedy;
+      n->may_block = at[n->a].may_block || at[n->b].may_block;
       break;
     case Kind::kOr:
     case Kind::kAnd: {
@@ -135,6 +138,9 @@ void ExprSet::SetFlags(Node* n) const {
         n->in_key |= x.in_key;
         n->has_used |= x.has_used;
         n->is_vague |= x.is_vague;
+        n->ends_greedy |= is_or && x.ends_greedy;
+        n->has_greedy |= is_or && x.has_greedy;
+        n->may_block |= x.may_block;
       }
       break;
     }
@@ -145,6 +151,8 @@ void ExprSet::SetFlags(Node* n) const {
       break;
     case Kind::kRepeat:
       n->nullable = n->b == 0 || at[n->a].nullable;
+      n->has_greedy = at[n->a].has_greedy;
+      n->may_block = at[n->a].may_block;
       n->productive = n->b == 0 || at[n->a].productive;
       n->needs_search = at[n->a].needs_search;
       n->has_rule = at[n->a].has_rule;
@@ -157,11 +165,22 @@ void ExprSet::SetFlags(Node* n) const {
         n->nullable = at[rule.body].nullable;
         n->productive = at[rule.body].productive;
         n->needs_search = at[rule.body].needs_search;
+        n->has_greedy = at[rule.body].has_greedy;
+        n->may_block = at[rule.body].may_block;
       }
       break;
     }
+    case Kind::kGreedy:
+      n->nullable = n->ends_greedy = at[n->a].nullable;
+      n->has_greedy = true;
+      n->productive = at[n->a].productive;
+      n->may_block = n->c;
+      n->needs_search = n->may_block || at[n->a].needs_search;
+      break;
     case Kind::kLexeme:
     case Kind::kBody:
+      n->has_greedy = n->kind == Kind::kBody && at[n->a].has_greedy;
+      n->may_block = at[n->a].may_block;
       n->nullable = at[n->a].nullable;
       n->productive = at[n->a].productive;
       n->needs_search = at[n->a].needs_search;
@@ -217,6 +236,7 @@ void ForEachChild(Node* n, std::vector<ExprId>* set_children, F f) {
     case Kind::kRepeat:
     case Kind::kLexeme:
     case Kind::kBody: f(n->a); break;
+    case Kind::kGreedy: f(n->a), f(n->b); break;
     case Kind::kKey:
       f(n->a), f(n->c);
       if (n->d != kNoMatch) f(n->d);
