@@ -151,6 +151,10 @@ void BindExprSet(nb::module_& m) {
         return Locked(s, {e}, [&] { return s.MakeRepeat(e, ToMin(min), ToMax(max)); });
       }, "e"_a, "min"_a, "max"_a)
       .def("lexeme", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.MakeLexeme(e); }); }, "e"_a)
+      .def("tabulated", [](ExprSet& s, ExprId e, uint32_t max_states) {
+        return Locked(s, {e}, [&] { return s.Tabulated(e, max_states); });
+      }, "e"_a, "max_states"_a = 20000, "A regular expression as a table; LimitExceeded where it has more states.")
+      .def("has_substring", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.HasSubstring(e); }); }, "e"_a)
       .def("fenced", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] { s.SealFor(e); return s.MakeFenced(e); });
       }, "e"_a, "The same language, whose greedy lexemes do not see what follows e.")

@@ -254,6 +254,26 @@ ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {
   return live;
 }
 
+ExprId ExprSet::Tabulated(ExprId e, uint32_t max_states) {
+  SealFor(e);
+  if (!IsAlive(e)) return kNoMatch;
+  std::vector<ExprId> states{e};
+  std::unordered_map<ExprId, uint32_t> numbers{{e, 0}};
+  std::vector<uint32_t> accepting;
+  std::vector<Move> moves;
+  for (uint32_t i = 0; i < states.size(); ++i) {
+    if (nodes_[states[i]].nullable) accepting.push_back(i);
+    for (const std::string& bytes : LiveClasses(states[i])) {
+      const ExprId next = Step(states[i], static_cast<uint8_t>(bytes[0]));
+      auto [it, fresh] = numbers.try_emplace(next, static_cast<uint32_t>(states.size()));
+      if (fresh) states.push_back(next);
+      if (states.size() > max_states) throw LimitError("max_states", states.size(), max_states);
+      for (char b : bytes) moves.push_back({i, static_cast<uint8_t>(b), it->second});
+    }
+  }
+  return MakeTable(TableOfMoves(static_cast<uint32_t>(states.size()), 0, accepting, std::move(moves)));
+}
+
 std::vector<std::string> ExprSet::LiveClasses(ExprId e) {
   const uint32_t p = Classes(e);
   std::vector<std::string> classes(partitions_.num_classes(p));

@@ -1,6 +1,7 @@
 // Interning, copying, sizes.
 #include "expr.h"
 
+#include <algorithm>
 #include <random>
 
 namespace constrain {
@@ -102,6 +103,13 @@ ExprId ExprSet::Intern(Node node, const Hash128& hash) {
 bool ExprSet::BeginsWithOneByte(ExprId e) const {
   while (nodes_[e].kind == Kind::kLexeme || nodes_[e].kind == Kind::kConcat) e = nodes_[e].a;
   return nodes_[e].kind == Kind::kByteSet && byte_set(e).Count() == 1;
+}
+
+bool ExprSet::HasSubstring(ExprId e) const {
+  auto begins = [this](ExprId x) {
+    return nodes_[nodes_[x].kind == Kind::kConcat ? nodes_[x].a : x].kind == Kind::kSubstring;
+  };
+  return nodes_[e].kind == Kind::kOr ? std::any_of(children(e), children(e) + nodes_[e].b, begins) : begins(e);
 }
 
 // Everything that follows from the children's flags.

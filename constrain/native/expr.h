@@ -95,6 +95,7 @@ class ExprSet {
   const ByteSet& byte_set(ExprId e) const { return byte_sets_[nodes_[e].a]; }
   const ExprId* children(ExprId e) const { return children_.data() + nodes_[e].a; }
   bool has_substrings() const { return !substrings_.empty(); }
+  bool HasSubstring(ExprId e) const;  // at its head, in one of its alternatives
   const Substring& substring(ExprId e) const { return *substrings_[nodes_[e].d >> 5]; }
   Cursor cursor(ExprId e) const { return {nodes_[e].a, nodes_[e].b, nodes_[e].c, nodes_[e].d & 31}; }
   const Hash128& hash(ExprId e) const { return hashes_[e]; }
@@ -113,6 +114,7 @@ class ExprSet {
   const Partitions& partitions() const { return partitions_; }
   std::vector<std::string> LiveClasses(ExprId e);  // the bytes that may come next, by class
   std::string LiveBytes(ExprId e);                 // the same in order
+  ExprId Tabulated(ExprId e, uint32_t max_states);  // a regular expression as a table, so that nothing has to be searched
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
   ExprId AfterGreedy(ExprId munch, ExprId rest);  // the rest behind a greedy lexeme, where `munch` has gone on beside it
   ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc

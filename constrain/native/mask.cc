@@ -37,7 +37,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || BeginsWithSubstring(state) || !WalkWithin(state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(state, kPlainNodes)) {
     visited_.clear();
     todo_.push_back(state);
     while (!todo_.empty()) {
@@ -105,7 +105,7 @@ bool MaskBuilder::Walk(uint32_t root, ExprId state, size_t max_nodes) {
     return WalkLive(root, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
   return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) {  // a Substring goes on by itself
     AddToken(n.token);
-    const bool is_part = n.next > i + 1 && set_->node(s).kind != Kind::kOr && BeginsWithSubstring(s);
+    const bool is_part = n.next > i + 1 && set_->node(s).kind != Kind::kOr && set_->HasSubstring(s);
     if (is_part) WalkPart(i, s);
     return is_part;
   });
@@ -163,15 +163,6 @@ void MaskBuilder::Add(ExprId e) {
   }
   Compose(head, tail, *shared);
   parts_.push_back(std::move(shared));
-}
-
-bool MaskBuilder::BeginsWithSubstring(ExprId e) const {
-  auto begins = [this](ExprId x) {
-    const Node& n = set_->node(x);
-    return set_->node(n.kind == Kind::kConcat ? n.a : x).kind == Kind::kSubstring;
-  };
-  const Node& n = set_->node(e);
-  return n.kind == Kind::kOr ? std::any_of(set_->children(e), set_->children(e) + n.b, begins) : begins(e);
 }
 
 bool MaskBuilder::Prepare() {

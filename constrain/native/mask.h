@@ -83,7 +83,6 @@ class MaskBuilder {
   void WalkSpelled(ExprId state, ExprId closure);
   void Add(ExprId e);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
-  bool BeginsWithSubstring(ExprId e) const;
   void AddSubstring(ExprId e, ExprId head, ExprId tail);
   template <typename F>
   void WalkSubstring(uint32_t root, ExprId head, F visit);
