@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ConstrainError, GrammarError, LimitExceeded, UnsupportedError
 from ..expr import Expr, encode
@@ -54,13 +54,13 @@ def structural_tags(
     if triggers is None:
         if at_least_one or stop_after_first or excludes:
             raise GrammarError("structural tags: at_least_one, stop_after_first and excludes need tags and triggers")
-        form, where = _requested(tags)
+        form, path = _requested(tags)
     else:
         form = {"type": "triggered_tags", "tags": tags, "triggers": triggers, "excludes": excludes}
         form |= {"at_least_one": at_least_one, "stop_after_first": stop_after_first}
-        where = "#"
+        path = "#"
     writer = _Writer(options)
-    return Expr(writer.set, writer.write(form, where))
+    return Expr(writer.set, writer.write(form, _Place(path)))
 
 
 def _requested(request: Any) -> tuple[Any, str]:
@@ -109,132 +109,137 @@ _REFUSED = ("grammar", "token", "exclude_token", "any_tokens", "token_triggered_
 _Strings = tuple[bytes, ...]
 
 
-class _Writer:
-    """Writes one tree into one set.
+class _Place(NamedTuple):
+    """Where a format stands: its JSON pointer, the strings of which the first ends it, and others that free text must not hold.
 
-    Each format's method takes its fields, its place, the strings of which one ends the text behind it (`ends`; none: it
-    ends by itself), and further ones that free text must not hold (`barred`). The end is part of what it returns.
+    Without `ends` a format ends by itself; with them one of them is part of what is written for it.
     """
 
+    path: str
+    ends: _Strings = ()
+    barred: _Strings = ()
+
+    def __str__(self) -> str:
+        return self.path
+
+    def inside(self, path: str) -> _Place:
+        """A part that is followed by what follows the whole."""
+        return self._replace(path=f"{self.path}/{path}")
+
+    def before(self, path: str) -> _Place:
+        """A part that is followed by another."""
+        return _Place(f"{self.path}/{path}", (), self.barred + self.ends)
+
+
+class _Writer:
+    """Writes one tree into one set: a method for each format, which takes its place and its fields."""
+
     def __init__(self, options: Mapping[str, Any]) -> None:
-        options = dict(options)
-        self.remotes = options.pop("remotes", None)
-        self.options = options
-        self.session = open_session(**options)
+        self.options = dict(options)
+        self.remotes = self.options.pop("remotes", None)
+        self.session = open_session(**self.options)
         self.set = self.session.set
         self.depth = 0
 
-    def write(self, form: Any, where: str, ends: _Strings = (), barred: _Strings = ()) -> int:
+    def write(self, form: Any, at: _Place) -> int:
         if isinstance(form, Expr):
-            return self.ended(self.set.copy_from(form.set, form.root), ends)
+            return self.ended(self.set.copy_from(form.set, form.root), at)
         if not isinstance(form, Mapping):
-            raise GrammarError(f"structural tags: {form!r:.60} at {where} is no format; an object with a 'type' is needed")
+            raise GrammarError(f"structural tags: {form!r:.60} at {at} is no format; an object with a 'type' is needed")
         kind = form.get("type")
         if kind in _REFUSED:
-            raise UnsupportedError(f"structural tags: the format {kind!r}", f"at {where}")
+            raise UnsupportedError(f"structural tags: the format {kind!r}", f"at {at}")
         if not isinstance(kind, str) or kind not in _FIELDS:
-            raise GrammarError(f"structural tags: the format {kind!r:.60} at {where} is not known; {_listed(_FIELDS)} are")
+            raise GrammarError(f"structural tags: the format {kind!r:.60} at {at} is not known; {_listed(_FIELDS)} are")
         method: Callable[..., int] = getattr(self, f"_{kind}")
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise LimitExceeded("structural tag nesting depth", None, MAX_NESTING)
-        made = method(where, ends, barred, **self.fields(form, kind, where))
+        made = method(at, **_fields(form, kind, at))
         self.depth -= 1
         return made
 
-    def fields(self, form: Mapping[str, Any], kind: str, where: str) -> dict[str, Any]:
-        """The fields of a format, all of them."""
-        known = _FIELDS[kind]
-        for name in form:
-            if name != "type" and name not in known:
-                raise GrammarError(f"structural tags: {kind} at {where} has no {name!r}; {_listed(known)} can stand there")
-        for name, default in known.items():
-            if default is _REQUIRED and name not in form:
-                raise GrammarError(f"structural tags: {kind} at {where} lacks {name!r}")
-        return {name: form.get(name, default) for name, default in known.items()}
-
-    def ended(self, made: int, ends: _Strings) -> int:
-        return self.set.concat([made, self.set.literals(list(ends))]) if ends else made
+    def ended(self, made: int, at: _Place) -> int:
+        return self.set.concat([made, self.set.literals(list(at.ends))]) if at.ends else made
 
     # What does not hold free text.
 
-    def _const_string(self, where: str, ends: _Strings, barred: _Strings, value: Any) -> int:
-        return self.ended(self.set.literal(_text(value, f"{where}/value")), ends)
+    def _const_string(self, at: _Place, value: Any) -> int:
+        return self.ended(self.set.literal(_text(value, f"{at}/value")), at)
 
-    def _json_schema(self, where: str, ends: _Strings, barred: _Strings, json_schema: Any, style: Any, any_order: Any, **others: Any) -> int:
+    def _json_schema(self, at: _Place, json_schema: Any, any_order: Any, style: Any, **others: Any) -> int:
         for name, value in (("style", style if style != "json" else None), *others.items()):
             if value:
-                raise UnsupportedError(f"structural tags: {name} {value!r:.40}", f"at {where}/{name}")
-        return self.ended(self.schema(json_schema, f"{where}/json_schema", _flag(any_order, f"{where}/any_order")), ends)
+                raise UnsupportedError(f"structural tags: {name} {value!r:.40}", f"at {at}/{name}")
+        order = {"property_order": "any"} if _flag(any_order, f"{at}/any_order") else {}
+        return self.ended(self.schema(json_schema, f"{at}/json_schema", order), at)
 
-    def schema(self, schema: Any, where: str, any_order: bool = False) -> int:
+    def schema(self, schema: Any, where: str, order: Mapping[str, Any]) -> int:
+        session = open_session(**{**self.options, **order}) if order else self.session
         try:
-            if not any_order:
-                return write_schema(self.session, schema, self.remotes)
-            other = open_session(**{**self.options, "property_order": "any"})
-            return self.set.copy_from(other.set, write_schema(other, schema, self.remotes))
+            return self.set.copy_from(session.set, write_schema(session, schema, self.remotes))
         except ConstrainError as error:
             raise named(error, f"structural tags: the schema at {where}") from None
 
-    def _regex(self, where: str, ends: _Strings, barred: _Strings, pattern: Any) -> int:
+    def _regex(self, at: _Place, pattern: Any) -> int:
         try:
             made = regex(pattern)
         except ConstrainError as error:
-            raise named(error, f"structural tags: the pattern at {where}/pattern") from None
-        return self.ended(self.set.copy_from(made.set, made.root), ends)
+            raise named(error, f"structural tags: the pattern at {at}/pattern") from None
+        return self.write(made, at)
 
     # Formats of formats.
 
-    def _sequence(self, where: str, ends: _Strings, barred: _Strings, elements: Any) -> int:
-        items = _items(elements, f"{where}/elements")
+    def _sequence(self, at: _Place, elements: Any) -> int:
+        items = _items(elements, f"{at}/elements")
+        places = [at.before(f"elements/{i}") for i in range(len(items))]
         if not items:
-            return self.ended(self.set.EMPTY_STRING, ends)
-        places = [f"{where}/elements/{i}" for i in range(len(items))]
-        parts = [self.write(item, place, (), barred + ends) for item, place in zip(items[:-1], places)]
-        return self.set.concat([*parts, self.write(items[-1], places[-1], ends, barred)])
+            return self.ended(self.set.EMPTY_STRING, at)
+        places[-1] = at.inside(f"elements/{len(items) - 1}")
+        return self.set.concat([self.write(item, place) for item, place in zip(items, places, strict=True)])
 
-    def _or(self, where: str, ends: _Strings, barred: _Strings, elements: Any) -> int:
-        items = _items(elements, f"{where}/elements")
+    def _or(self, at: _Place, elements: Any) -> int:
+        items = _items(elements, f"{at}/elements")
         if not items:
-            raise GrammarError(f"structural tags: elements at {where}/elements is empty; at least one is needed")
-        return self.set.union([self.write(item, f"{where}/elements/{i}", ends, barred) for i, item in enumerate(items)])
+            raise GrammarError(f"structural tags: {at}/elements is empty; at least one format is needed")
+        return self.set.union([self.write(item, at.inside(f"elements/{i}")) for i, item in enumerate(items)])
 
-    def _optional(self, where: str, ends: _Strings, barred: _Strings, content: Any) -> int:
-        return self.set.union([self.ended(self.set.EMPTY_STRING, ends), self.write(content, f"{where}/content", ends, barred)])
+    def _optional(self, at: _Place, content: Any) -> int:
+        return self.set.union([self.ended(self.set.EMPTY_STRING, at), self.write(content, at.inside("content"))])
 
-    def _plus(self, where: str, ends: _Strings, barred: _Strings, content: Any) -> int:
-        return self._repeat(where, ends, barred, content, 1, -1)
+    def _plus(self, at: _Place, content: Any) -> int:
+        return self._repeat(at, content, 1, -1)
 
-    def _star(self, where: str, ends: _Strings, barred: _Strings, content: Any) -> int:
-        return self._repeat(where, ends, barred, content, 0, -1)
+    def _star(self, at: _Place, content: Any) -> int:
+        return self._repeat(at, content, 0, -1)
 
-    def _repeat(self, where: str, ends: _Strings, barred: _Strings, content: Any, min: Any, max: Any) -> int:
+    def _repeat(self, at: _Place, content: Any, min: Any, max: Any) -> int:
         for name, value in (("min", min), ("max", max)):
             if isinstance(value, bool) or not isinstance(value, int):
-                raise GrammarError(f"structural tags: {name} at {where}/{name} is {value!r:.60}; an int is needed")
+                raise GrammarError(f"structural tags: {at}/{name} is {value!r:.60}; an int is needed")
         if min < 0 or (max != -1 and max < min):
-            raise GrammarError(f"structural tags: 0 <= min <= max, or max -1, is needed at {where}, given {min} and {max}")
-        return self.ended(self.set.repeat(self.write(content, f"{where}/content", (), barred + ends), min, max), ends)
+            raise GrammarError(f"structural tags: 0 <= min <= max, or max -1, is needed at {at}, given {min} and {max}")
+        return self.ended(self.set.repeat(self.write(content, at.before("content")), min, max), at)
 
     # Tags and free text.
 
-    def _any_text(self, where: str, ends: _Strings, barred: _Strings, excludes: Any, max_tokens: Any, max_chars: Any) -> int:
+    def _any_text(self, at: _Place, excludes: Any, max_tokens: Any, max_chars: Any) -> int:
         for name, value in (("max_tokens", max_tokens), ("max_chars", max_chars)):
             if value is not None:
-                raise UnsupportedError(f"structural tags: {name} of any_text", f"at {where}/{name}")
-        strings = _strings(excludes, f"{where}/excludes") + barred
-        _check_ends(ends, where)
-        return text_until(self.set, ends, strings) if ends else text_without(self.set, strings)
+                raise UnsupportedError(f"structural tags: {name} of any_text", f"at {at}/{name}")
+        barred = _strings(excludes, f"{at}/excludes") + at.barred
+        _check_ends(at)
+        return text_until(self.set, at.ends, barred) if at.ends else text_without(self.set, barred)
 
-    def _tag(self, where: str, ends: _Strings, barred: _Strings, begin: Any, content: Any, end: Any) -> int:
-        return self.ended(self.set.concat(list(self.tag({"begin": begin, "content": content, "end": end}, where))), ends)
+    def _tag(self, at: _Place, **tag: Any) -> int:
+        return self.ended(self.whole_tag(tag, at.path), at)
 
-    def tag(self, tag: Any, where: str) -> tuple[int, int]:
-        """How a tag begins, and what follows that."""
-        begin, rest = self.parts(tag, where)
-        return self.set.literal(begin), rest
+    def whole_tag(self, tag: Any, where: str) -> int:
+        begin, rest = self.tag(tag, where)
+        return self.set.concat([self.set.literal(begin), rest])
 
-    def parts(self, tag: Any, where: str) -> tuple[bytes, int]:
+    def tag(self, tag: Any, where: str) -> tuple[bytes, int]:
+        """How a tag begins, and the node of what follows that."""
         if not isinstance(tag, Mapping):
             raise GrammarError(f"structural tags: {tag!r:.60} at {where} is no tag; an object with 'begin', 'content' and 'end' is needed")
         given = set(tag) - {"type"}
@@ -246,56 +251,66 @@ class _Writer:
             if isinstance(tag[name], Mapping):
                 raise UnsupportedError(f"structural tags: a token as {name!r}", f"at {where}/{name}")
         end = [tag["end"]] if isinstance(tag["end"], str) else _items(tag["end"], f"{where}/end")
-        ends = tuple(_text(one, f"{where}/end") for one in end)
-        if not ends:
-            raise GrammarError(f"structural tags: end at {where}/end is an empty list; at least one str is needed")
+        if not end:
+            raise GrammarError(f"structural tags: {where}/end is an empty list; at least one str is needed")
+        behind = _Place(f"{where}/content", tuple(_text(one, f"{where}/end") for one in end))
         begin = _text(tag["begin"], f"{where}/begin")
         if "schema" in tag:
-            return begin, self.ended(self.schema(tag["schema"], f"{where}/schema"), ends)
-        return begin, self.write(tag["content"], f"{where}/content", ends)
+            return begin, self.ended(self.schema(tag["schema"], f"{where}/schema", {}), behind)
+        return begin, self.write(tag["content"], behind)
 
     def _triggered_tags(
-        self, where: str, ends: _Strings, barred: _Strings, tags: Any, triggers: Any, excludes: Any, at_least_one: Any, stop_after_first: Any
+        self, at: _Place, tags: Any, triggers: Any, excludes: Any, at_least_one: Any, stop_after_first: Any
     ) -> int:
-        made = [self.parts(tag, f"{where}/tags/{i}") for i, tag in enumerate(_items(tags, f"{where}/tags"))]
-        is_first, is_once = _flag(at_least_one, f"{where}/at_least_one"), _flag(stop_after_first, f"{where}/stop_after_first")
-        return self.triggered(where, ends, barred, made, _strings(triggers, f"{where}/triggers"), excludes, is_first, is_once)
+        made = [self.tag(tag, f"{at}/tags/{i}") for i, tag in enumerate(_items(tags, f"{at}/tags"))]
+        flags = {"at_least_one": at_least_one, "stop_after_first": stop_after_first}
+        return self.triggered(at, made, _strings(triggers, f"{at}/triggers"), excludes, flags)
+
+    def _dispatch(self, at: _Place, rules: Any, loop: Any, excludes: Any) -> int:
+        tags = []
+        for i, rule in enumerate(_items(rules, f"{at}/rules")):
+            pair = _items(rule, f"{at}/rules/{i}")
+            if len(pair) != 2:
+                raise GrammarError(f"structural tags: the rule at {at}/rules/{i} has {len(pair)} parts; a string and a format are needed")
+            begin = encode_marker(pair[0], f"structural tags: the string at {at}/rules/{i}/0")
+            tags.append((begin, self.write(pair[1], _Place(f"{at}/rules/{i}/1"))))
+        flags = {"at_least_one": False, "stop_after_first": not _flag(loop, f"{at}/loop")}
+        return self.triggered(at, tags, tuple(begin for begin, _ in tags), excludes, flags)
 
     def triggered(
-        self, where: str, ends: _Strings, barred: _Strings, tags: list[tuple[bytes, int]], triggers: _Strings, excludes: Any, is_first: bool, is_once: bool
+        self, at: _Place, tags: list[tuple[bytes, int]], triggers: _Strings, excludes: Any, flags: Mapping[str, Any]
     ) -> int:
+        """Free text with tags."""
         if not tags:
-            raise GrammarError(f"structural tags: there is no tag at {where}; at least one is needed")
-        _check_ends(ends, where)
-        strings = _strings(excludes, f"{where}/excludes") + barred
-        check_triggers(triggers, [begin for begin, _ in tags], ends + strings, f"structural tags at {where}")
-        return tagged_text(
-            self.set, tags, triggers, barred=strings, ends=ends, at_least_one=is_first, stop_after_first=is_once
-        )
+            raise GrammarError(f"structural tags: there is no tag at {at}; at least one is needed")
+        _check_ends(at)
+        barred = _strings(excludes, f"{at}/excludes") + at.barred
+        check_triggers(triggers, [begin for begin, _ in tags], at.ends + barred, f"structural tags at {at}")
+        chosen = {name: _flag(value, f"{at}/{name}") for name, value in flags.items()}
+        return tagged_text(self.set, tags, triggers, barred=barred, ends=at.ends, **chosen)
 
-    def _dispatch(self, where: str, ends: _Strings, barred: _Strings, rules: Any, loop: Any, excludes: Any) -> int:
-        tags = []
-        for i, rule in enumerate(_items(rules, f"{where}/rules")):
-            pair = _items(rule, f"{where}/rules/{i}")
-            if len(pair) != 2:
-                raise GrammarError(f"structural tags: the rule at {where}/rules/{i} has {len(pair)} parts; a string and a format are needed")
-            begin = encode_marker(pair[0], f"structural tags: the string at {where}/rules/{i}/0")
-            tags.append((begin, self.write(pair[1], f"{where}/rules/{i}/1")))
-        is_once = not _flag(loop, f"{where}/loop")
-        return self.triggered(where, ends, barred, tags, tuple(begin for begin, _ in tags), excludes, False, is_once)
+    def _tags_with_separator(self, at: _Place, tags: Any, separator: Any, at_least_one: Any, stop_after_first: Any) -> int:
+        items = _items(tags, f"{at}/tags")
+        if not items:
+            raise GrammarError(f"structural tags: there is no tag at {at}; at least one is needed")
+        any_tag = self.set.union([self.whole_tag(tag, f"{at}/tags/{i}") for i, tag in enumerate(items)])
+        other = self.set.concat([self.set.literal(_text(separator, f"{at}/separator")), any_tag])
+        others = self.set.repeat(other, 0, 0 if _flag(stop_after_first, f"{at}/stop_after_first") else -1)
+        tags_only = self.set.concat([any_tag, others])
+        is_needed = _flag(at_least_one, f"{at}/at_least_one")
+        return self.ended(tags_only if is_needed else self.set.union([self.set.EMPTY_STRING, tags_only]), at)
 
-    def _tags_with_separator(
-        self, where: str, ends: _Strings, barred: _Strings, tags: Any, separator: Any, at_least_one: Any, stop_after_first: Any
-    ) -> int:
-        made = [self.tag(tag, f"{where}/tags/{i}") for i, tag in enumerate(_items(tags, f"{where}/tags"))]
-        if not made:
-            raise GrammarError(f"structural tags: tags at {where}/tags is empty; at least one is needed")
-        any_tag = self.set.union([self.set.concat(list(tag)) for tag in made])
-        between = self.set.concat([self.set.literal(_text(separator, f"{where}/separator")), any_tag])
-        is_once = _flag(stop_after_first, f"{where}/stop_after_first")
-        all_tags = any_tag if is_once else self.set.concat([any_tag, self.set.repeat(between, 0, -1)])
-        is_needed = _flag(at_least_one, f"{where}/at_least_one")
-        return self.ended(all_tags if is_needed else self.set.union([self.set.EMPTY_STRING, all_tags]), ends)
+
+def _fields(form: Mapping[str, Any], kind: str, at: _Place) -> dict[str, Any]:
+    """All fields of a format, those that are left out as well."""
+    known = _FIELDS[kind]
+    for name in form:
+        if name != "type" and name not in known:
+            raise GrammarError(f"structural tags: {kind} at {at} has no {name!r:.60}; {_listed(known)} can stand there")
+    for name, default in known.items():
+        if default is _REQUIRED and name not in form:
+            raise GrammarError(f"structural tags: {kind} at {at} lacks {name!r}")
+    return {name: form.get(name, default) for name, default in known.items()}
 
 
 def named(error: ConstrainError, what: str) -> ConstrainError:
@@ -326,6 +341,6 @@ def _flag(value: Any, where: str) -> bool:
     return value
 
 
-def _check_ends(ends: _Strings, where: str) -> None:
-    if b"" in ends:
-        raise GrammarError(f"structural tags: free text at {where} would have no end, because the tag's end is empty")
+def _check_ends(at: _Place) -> None:
+    if b"" in at.ends:
+        raise GrammarError(f"structural tags: free text at {at} would have no end, because the tag's end is empty")
