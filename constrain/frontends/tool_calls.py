@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from os.path import commonprefix
 from typing import Any, NamedTuple
 
 from ..errors import ConstrainError, GrammarError, SchemaError, UnsupportedError
@@ -329,7 +330,8 @@ class _Reader:
 
     def read_exactly(self, at: int, expected: str) -> int:
         if not self.text.startswith(expected, at):
-            raise self.wrong(at, repr(expected))
+            same = len(commonprefix([self.text[at : at + len(expected)], expected]))
+            raise self.wrong(at + same, repr(expected[same:]))
         return at + len(expected)
 
     def wrong(self, at: int, expected: str) -> GrammarError:
