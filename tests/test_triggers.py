@@ -16,7 +16,7 @@ import pytest
 import constrain
 from constrain import GrammarError, LimitExceeded, SchemaError, UnsupportedError
 from constrain._native import ExprSet
-from constrain.frontends.triggers import MAX_BYTES, text_until, text_without
+from constrain.frontends.triggers import MAX_STATES, text_until, text_without
 
 # ------------------------------------------------------------------------------------------------------------ oracle
 
@@ -123,10 +123,10 @@ def test_every_state_of_free_text_can_end_and_needs_no_search():
 
 
 def test_triggers_too_long_for_an_automaton_are_refused():
-    constrain.after("x" * MAX_BYTES, "y")
+    assert constrain.after("x" * (MAX_STATES - 1), "y").matches("x" * MAX_STATES + "y") is False
     with pytest.raises(LimitExceeded) as caught:
-        constrain.after("x" * (MAX_BYTES + 1), "y")
-    assert caught.value.limit == "max_trigger_bytes"
+        constrain.after("x" * MAX_STATES, "y")
+    assert caught.value.limit == "max_trigger_states"
 
 
 # --------------------------------------------------------------------------------------------------------------- after

@@ -2,8 +2,8 @@
 
 A format is a record (`ToolFormat`) of the texts around names and arguments; the constraint and the reader of what was written
 are made from the same record. What stands in a record is written exactly so, as `json.dumps` writes it; the options of
-`json_schema` hold for the arguments. Markers are ordinary text: in Phi-3.5's vocabulary `<|tool_call|>` is no token, so it is
-spelt in pieces. (Where a vocabulary has it as a special token, text cannot spell it: no constraint on text is of use there.)
+`json_schema` hold for the arguments. Markers are ordinary text: in Phi-3.5's vocabulary `<|tool_call|>` is no token of its own.
+Special tokens are never part of a text here, so a marker that is one in another vocabulary is spelt in pieces all the same.
 
 Sources: "phi" is what Phi-4-mini's chat template and tokenizer name; "functools" what vLLM's template for Phi-4-mini asks for and
 its `phi4_mini_json` parser reads; "tags" is that of Hermes 2 and Qwen; "llama" and "llama_json" those that Llama 3.1's
@@ -104,11 +104,11 @@ def tool_calls(
     >>> expr.matches('<tool_call>\\n{"name": "add", "arguments": {"a": "1"}}\\n</tool_call>')
     False
     """
-    schemas = _read_tools(tools)
+    sources = _read_tools(tools)
     style = _read_format(format)
     if not isinstance(parallel, bool):
         raise GrammarError(f"tool calls: parallel is {parallel!r:.60}; True or False is needed")
-    kind, names = _read_mode(mode, schemas)
+    kind, names = _read_mode(mode, list(sources))
     remotes = options.pop("remotes", None)
     session = open_session(**options)
     triggers = _triggers(style, names)
@@ -121,7 +121,7 @@ def tool_calls(
     rests = []
     for name in names:
         with _about(name):
-            rests.append(s.concat([write_schema(session, schemas[name], remotes), end]))
+            rests.append(s.concat([write_schema(session, _read_arguments(sources[name]), remotes), end]))
     one_call = s.union([s.concat([s.literal(begin), rest]) for begin, rest in zip(begins, rests, strict=True)])
     is_one = not parallel or kind == "named"
     others = s.repeat(s.concat([s.literal(style.separator.encode()), one_call]), 0, 0 if is_one else -1)
@@ -178,21 +178,20 @@ def _read_format(form: Any) -> ToolFormat:
 
 
 def _read_tools(tools: Any) -> dict[str, Any]:
-    """The schema of each tool's arguments, by name."""
+    """What says the arguments of each tool, by name."""
     if isinstance(tools, (str, bytes, Mapping)) or not isinstance(tools, Iterable):
         raise GrammarError(f"tool calls: tools is {tools!r:.60}; a list of tools is needed")
-    schemas: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
     for index, tool in enumerate(tools):
         name, source = _read_tool(tool, f"tool {index}")
         if not isinstance(name, str) or not re.fullmatch(_NAME, name):
             raise GrammarError(f"tool calls: the name of tool {index} is {name!r:.60}; 1 to 128 of A-Z a-z 0-9 _ . - are needed")
-        if name in schemas:
+        if name in sources:
             raise GrammarError(f"tool calls: tool {index} has the name {name!r} of an earlier one; names have to differ")
-        with _about(name):
-            schemas[name] = _read_arguments(source)
-    if not schemas:
+        sources[name] = source
+    if not sources:
         raise GrammarError("tool calls: tools is empty; at least one tool is needed")
-    return schemas
+    return sources
 
 
 _NO_ARGUMENTS = {"type": "object", "properties": {}, "additionalProperties": False}
@@ -227,22 +226,20 @@ def _read_arguments(source: Any) -> Any:
     return {**schema, "type": "object"}
 
 
-def _read_mode(mode: Any, schemas: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """One of "auto", "required", "none" and "named", and the names that can be called."""
+def _read_mode(mode: Any, names: list[str]) -> tuple[str, list[str]]:
+    """One of "auto", "required", "none" and "named", and the names of the tools that can be called."""
     if isinstance(mode, str) and mode in _MODES:
-        return mode, list(schemas)
-    name = mode
+        return mode, names
+    chosen = mode
     if isinstance(mode, Mapping):
         if mode.get("type") != "function":
             raise UnsupportedError(f"tool calls: the mode {mode.get('type')!r:.60}", "as tool_choice")
-        name = mode.get("function", mode)
-        name = name.get("name") if isinstance(name, Mapping) else None
-    if not isinstance(name, str) or name not in schemas:
-        raise GrammarError(
-            f"tool calls: mode is {mode!r:.80}; {', '.join(map(repr, _MODES))}, or the name of a tool, is needed: "
-            f"{', '.join(map(repr, list(schemas)[:20]))}"
-        )
-    return "named", [name]
+        function = mode.get("function", mode)
+        chosen = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(chosen, str) or chosen not in names:
+        known = ", ".join(map(repr, names[:20]))
+        raise GrammarError(f"tool calls: mode is {mode!r:.80}; {', '.join(map(repr, _MODES))} or the name of a tool is needed: {known}")
+    return "named", [chosen]
 
 
 # ------------------------------------------------------------------------------------------------------------- reading
@@ -309,7 +306,9 @@ class _Reader:
         match = self.begin.match(self.text, at)
         if not match or match[1] not in self.names:
             raise self.wrong(at, f"{self.style.begin!r} with the name of a tool")
-        at = self.skip_space(match.end())
+        at = match.end()
+        while self.text[at : at + 1] in _SPACE:
+            at += 1
         if not self.text.startswith("{", at):
             raise self.wrong(at, "a JSON object")
         try:
@@ -319,14 +318,11 @@ class _Reader:
         except RecursionError:
             raise GrammarError(f"tool calls: the arguments at offset {at} nest too deep for a JSON parser") from None
         arguments = _PLAIN.parse(self.text[at:end])
-        end = self.read_exactly(self.skip_space(end), self.style.end)
+        while self.text[end : end + 1] in _SPACE and not self.text.startswith(self.style.end, end):
+            end += 1
+        end = self.read_exactly(end, self.style.end)
         self.calls.append(ToolCall(match[1], arguments, start, end))
         return end
-
-    def skip_space(self, at: int) -> int:
-        while self.text[at : at + 1] in _SPACE and not self.text.startswith(self.style.end, at):
-            at += 1
-        return at
 
     def read_exactly(self, at: int, expected: str) -> int:
         if not self.text.startswith(expected, at):

@@ -23,7 +23,7 @@ from .utf8 import ANY, utf8_character
 
 __all__ = ["after", "check_triggers", "encode_marker", "tagged_text", "text_until", "text_without"]
 
-MAX_BYTES = 2000  # of all strings together: each byte is a state, with moves for some 180 others
+MAX_STATES = 4000  # bytes of all strings together, common beginnings once; each has moves for some 180 others
 
 
 def after(marker: str, constraint: Expr | str, *, required: bool = True) -> Expr:
@@ -205,10 +205,12 @@ def _trie(strings: Iterable[bytes], mark: bytes) -> tuple[list[dict[int, int]], 
     return children, longest, marked
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2)
 def _automaton(strings: frozenset[bytes], mark: bytes) -> _Automaton:
     """The product of the trie with UTF-8."""
     children, longest, marked = _trie(strings, mark)
+    if len(children) > MAX_STATES:
+        raise LimitExceeded("max_trigger_states", len(children), MAX_STATES)
     utf8 = _utf8()
     numbers = {(0, 0): 0}
     order = [(0, 0)]
@@ -231,21 +233,21 @@ def _automaton(strings: frozenset[bytes], mark: bytes) -> _Automaton:
     return _Automaton(len(order) + len(final), at_mark, final, moves)
 
 
-@lru_cache(maxsize=256)
 def _table(stops: frozenset[bytes], others: frozenset[bytes], suffix: bytes) -> tuple[ExprSet, int]:
     """The node of `text_until` or, without stops, of `text_without`, in a set of its own to copy from."""
-    strings = stops | others
-    length = sum(map(len, strings))
-    if length > MAX_BYTES:
-        raise LimitExceeded("max_trigger_bytes", length, MAX_BYTES)
-    automaton = _automaton(strings, suffix)
+    automaton = _automaton(stops | others, suffix)
     accepting = [state for string, state in automaton.final.items() if string in stops] if stops else automaton.marked
     expr_set = ExprSet()
     return expr_set, expr_set.table(automaton.num_states, 0, accepting, automaton.moves)
 
 
+_kept_table = lru_cache(maxsize=128)(_table)
+_KEPT_BYTES = 500  # longer ones are not kept for the next call
+
+
 def _copied(expr_set: ExprSet, stops: frozenset[bytes], others: frozenset[bytes], suffix: bytes) -> int:
     if not stops and not others and not suffix:
         return utf8_text(expr_set)
-    source, root = _table(stops, others, suffix)
+    is_short = sum(map(len, stops | others)) <= _KEPT_BYTES
+    source, root = (_kept_table if is_short else _table)(stops, others, suffix)
     return expr_set.copy_from(source, root)
