@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from os.path import commonprefix
 from typing import NamedTuple
 
 from .._native import ExprSet
@@ -109,7 +110,7 @@ def check_triggers(triggers: Sequence[bytes], begins: Sequence[bytes], others: S
         if not mine:
             wanted = " or ".join(map(_shown, triggers[:8])) or "nothing, as there is no trigger"
             raise GrammarError(f"{who}: no trigger is a prefix of the begin {_shown(begin)}; it would have to start with {wanted}")
-        inside = [next((other for other in strings if other in trigger[:-1]), None) for trigger in mine]
+        inside = [_ends_inside(trigger, strings) for trigger in mine]
         if all(inside):
             raise GrammarError(
                 f"{who}: the trigger {_shown(mine[0])} of the begin {_shown(begin)} can never come first, "
@@ -129,20 +130,27 @@ def _tag(expr_set: ExprSet, tag: tuple[bytes, int], known: int) -> int:
 def _ways(expr_set: ExprSet, triggers: list[bytes], strings: list[bytes]) -> list[tuple[int, bytes, tuple[bytes, ...]]]:
     """How free text leads into tags: its node, which bytes of a tag it ends in, and how such a tag begins.
 
-    Triggers that differ in their last character only are waited for together: free text leads up to that character, so
-    that one automaton serves them all.
+    Triggers with a common beginning are waited for together, by one automaton: free text leads up to the end of that
+    beginning, wherever it stands, and one of them may follow. Where no string has the beginning further inside, what comes
+    before it cannot make another string end first.
     """
-    groups: dict[bytes, list[bytes]] = {}
+    groups: dict[str, list[bytes]] = {}
     for trigger in triggers:
-        groups.setdefault(trigger.decode()[:-1].encode(), []).append(trigger)
+        if _ends_inside(trigger, strings) is None:
+            groups.setdefault(trigger.decode()[0], []).append(trigger)
     ways = []
-    for prefix, group in groups.items():
-        is_longest = not any(other != one and other.endswith(one) for one in group for other in strings)
-        if prefix and len(group) > 1 and is_longest:
+    for group in groups.values():
+        prefix = commonprefix([trigger.decode() for trigger in group]).encode()
+        if len(group) > 1 and not any(prefix in string[1:] for string in strings):
             ways.append((text_without(expr_set, strings, prefix), prefix, tuple(group)))
         else:
             ways += [(text_until(expr_set, [trigger], strings), trigger, (trigger,)) for trigger in group]
     return ways
+
+
+def _ends_inside(trigger: bytes, strings: Iterable[bytes]) -> bytes | None:
+    """A string that ends before the trigger does, wherever the trigger stands: so the trigger never comes first."""
+    return next((string for string in strings if string in trigger[:-1]), None)
 
 
 # ------------------------------------------------------------------------------------------------------- the automaton
