@@ -238,6 +238,11 @@ def test_a_call_that_breaks_off_is_an_error_with_its_place(text, place):
     assert all(call.name == "now" for call in constrain.read_tool_calls(text, TOOLS, partial=True))
 
 
+def test_only_text_is_read():
+    with pytest.raises(GrammarError, match="the text is b'x'; a str is needed"):
+        constrain.read_tool_calls(b"x", TOOLS)
+
+
 def test_partial_reading_gives_the_calls_before_the_cut():
     text = SPELT["tags"]
     for cut in range(len(text)):
@@ -264,6 +269,13 @@ def test_functions_and_types_are_tools():
     def book(when: date, seats: int = 1, *, note: str | None = None) -> bool:
         """Books seats."""
         raise AssertionError("is never called")
+
+    class Desk:
+        def ask(self, what: list[int]) -> None:
+            raise AssertionError("is never called")
+
+    method = constrain.tool_calls([Desk().ask], "ask", format="functions")
+    assert method.matches('functions.ask({"what": [1, 2]})') and not method.matches("functions.ask({})")
 
     @dataclass
     class Point:

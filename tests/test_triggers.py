@@ -408,6 +408,25 @@ def test_a_trigger_split_over_tokens_in_every_way_is_the_same_trigger(small_voca
     assert matcher.accept_bytes("日本".encode()) and not matcher.accept_bytes(b"x")
 
 
+def test_masks_in_free_text_and_in_tags_are_those_of_brute_force(small_vocabulary):
+    tags = [tag("abé", {"type": "regex", "pattern": "[0-9]+"}, "a"), tag("ab12", const("日"), "12"), tag("\n x", ANY, '"}')]
+    expr = constrain.structural_tags(tags, ["ab", "\n "], excludes=["true"])
+    constraint = constrain.compile(expr, small_vocabulary)
+    chooser = random.Random(12)
+    dense = 0
+    for _ in range(60):
+        matcher, state = constraint.matcher(), expr.root
+        for _ in range(chooser.randrange(12)):
+            token = chooser.choice([i for i in matcher.allowed_tokens() if small_vocabulary.tokens[i]])
+            assert matcher.accept_token(token)
+            state, _ = expr.set.advance(state, small_vocabulary.tokens[token])
+        expected = [i for i, t in enumerate(small_vocabulary.tokens) if t and expr.set.advance(state, t)[1] == len(t)]
+        assert [i for i in matcher.allowed_tokens() if small_vocabulary.tokens[i]] == expected
+        assert matcher.is_accepting() == expr.set.nullable(state)
+        dense += len(expected) > 100
+    assert dense > 20
+
+
 def test_random_token_walks_end_in_texts_that_the_oracle_reads(phi_vocabulary):
     tags = [("<a>", ["1", "22"], "</a>"), ("<b>é", ["é"], "!"), ("日本", ["x", "日"], "語")]
     triggers = ["<a", "<b", "日"]

@@ -92,7 +92,7 @@ def tool_calls(
     `tools`: OpenAI's `{"type": "function", "function": {"name", "description", "parameters", "strict"}}`, the inner dict alone, pydantic
     models and other types with a name, or functions with annotations. `mode`: "auto" (free text, in which calls may
     come), "required" (calls and nothing else), "none" (text without calls), a tool's name (that one call and nothing else), or OpenAI's
-    `tool_choice`. `parallel=False`: at most one call. `format`: one of `FORMATS` or a `ToolFormat`. Arguments
+    `tool_choice`. `parallel=False`: at most one call, which ends the text. `format`: one of `FORMATS` or a `ToolFormat`. Arguments
     always follow the schema, `strict` or not; without `parameters` a tool takes none. Options are those of
     `json_schema`. Raises GrammarError, naming the tool; for a bad schema also its JSON pointer.
 
@@ -257,6 +257,8 @@ def read_tool_calls(text: str, tools: Iterable[Any], *, format: str | ToolFormat
     """
     names = list(_read_tools(tools))
     style = _read_format(format)
+    if not isinstance(text, str):
+        raise GrammarError(f"tool calls: the text is {text!r:.60}; a str is needed")
     reader = _Reader(text, names, style)
     try:
         reader.read()
