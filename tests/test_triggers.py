@@ -1,7 +1,7 @@
 """Free text up to a trigger, structural tags and `after`, against a reader that searches the text itself.
 
-The oracle (`readings`) reads a text from left to right by string search alone: it knows the documented meaning of tags and
-triggers, and nothing of automata, bytes or expressions. The two are compared on all short texts over small alphabets
+The oracle (`places`) reads a text from left to right by string search alone: it knows the documented meaning of formats, tags
+and triggers, and nothing of automata, bytes or expressions. The two are compared on all short texts over small alphabets
 with triggers that overlap, contain each other and end in what begins another.
 """
 
@@ -30,40 +30,79 @@ def first(text: str, at: int, strings: list[str]) -> tuple[int, str] | None:
     return None
 
 
-def readings(text, tags, triggers, excludes=(), at_least_one=False, stop_after_first=False) -> bool:
-    """Is the text free text with tags? `tags`: (begin, contents, end), where contents is a list of strings."""
-    strings = [*triggers, *excludes]
+def places(form, text: str, start: int, ends=(), barred=()) -> set[int]:
+    """Where what a format says can end, when it begins at `start`. `ends`: one of them follows, and is part of it."""
+    kind = form["type"]
+    if kind in ("any_text", "triggered_tags"):
+        return places_of_free_text(form, text, start, list(ends), [*form.get("excludes", []), *barred])
+    if kind == "or":
+        return {p for part in form["elements"] for p in places(part, text, start, ends, barred)}
+    if kind == "optional":
+        return followed(text, {start}, ends) | places(form["content"], text, start, ends, barred)
+    if kind == "sequence":
+        at = {start}
+        for part in form["elements"][:-1]:
+            at = {q for p in at for q in places(part, text, p, (), [*barred, *ends])}
+        return {q for p in at for q in places(form["elements"][-1], text, p, ends, barred)}
+    if kind == "star":
+        at, todo = set(), {start}
+        while todo:
+            at |= todo
+            todo = {q for p in todo for q in places(form["content"], text, p, (), [*barred, *ends])} - at
+        return followed(text, at, ends)
+    if kind == "tag":
+        inner = [form["end"]] if isinstance(form["end"], str) else form["end"]
+        return followed(text, {q for p in followed(text, {start}, [form["begin"]]) for q in places(form["content"], text, p, inner)}, ends)
+    assert kind == "const_string"
+    return followed(text, followed(text, {start}, [form["value"]]), ends)
 
-    def ends_of_tag(start: int, begins_with: str) -> set[int]:
-        return {
-            start + len(begin + content + end)
-            for begin, contents, end in tags
-            for content in contents
-            if begin.startswith(begins_with) and text.startswith(begin + content + end, start)
-        }
 
-    todo = ends_of_tag(0, "") if at_least_one else {0}
-    is_tag_over = at_least_one
-    seen: set[int] = set()
+def followed(text: str, at: set[int], strings) -> set[int]:
+    return {p + len(s) for p in at for s in strings if text.startswith(s, p)} if strings else at
+
+
+def places_of_free_text(form, text: str, start: int, ends: list[str], barred: list[str]) -> set[int]:
+    triggers, tags = form.get("triggers", []), form.get("tags", [])
+    is_once = form.get("stop_after_first", False)
+    result: set[int] = set()
+
+    def tags_from(at: int, begins_with: str) -> set[int]:
+        return {p for t in tags if t["begin"].startswith(begins_with) for p in places(t, text, at)}
+
+    todo, seen = {start}, set()
+    if form.get("at_least_one"):
+        todo = tags_from(start, "")
+        if is_once:
+            return followed(text, todo, ends)
     while todo:
         at = todo.pop()
-        if at in seen and not (stop_after_first and is_tag_over):
-            continue
         seen.add(at)
-        if stop_after_first and is_tag_over:
-            if at == len(text):
-                return True
-            continue
-        found = first(text, at, strings)
-        if found is None:
-            return True
-        end, string = found
-        if string in triggers:
-            after_tag = ends_of_tag(end - len(string), string)
-            if stop_after_first:
-                return len(text) in after_tag
-            todo |= after_tag
-    return False
+        found = first(text, at, [*triggers, *ends, *barred])
+        if not ends:
+            result |= set(range(at, found[0] if found else len(text) + 1))
+        if found and found[1] in ends:
+            result.add(found[0])
+        if found and found[1] in triggers:
+            behind = tags_from(found[0] - len(found[1]), found[1])
+            if is_once:
+                result |= followed(text, behind, ends)
+            else:
+                todo |= behind - seen
+    return result
+
+
+def readings(text, tags, triggers, **flags) -> bool:
+    """Is the text free text with tags? `tags`: (begin, contents, end), where contents is a list of strings."""
+    forms = [tag(b, {"type": "or", "elements": list(map(const, c))}, e) for b, c, e in tags]
+    return len(text) in places({"type": "triggered_tags", "tags": forms, "triggers": triggers, **flags}, text, 0)
+
+
+def const(value):
+    return {"type": "const_string", "value": value}
+
+
+def tag(begin, content, end):
+    return {"type": "tag", "begin": begin, "content": content, "end": end}
 
 
 def all_texts(alphabet: str, length: int):
@@ -244,14 +283,6 @@ ANY = {"type": "any_text"}
 F = {"type": "tag", "begin": "<f>", "content": {"type": "json_schema", "json_schema": {"type": "integer"}}, "end": "</f>"}
 
 
-def const(value):
-    return {"type": "const_string", "value": value}
-
-
-def tag(begin, content, end):
-    return {"type": "tag", "begin": begin, "content": content, "end": end}
-
-
 FORMATS = [
     (const("a"), ["a"], ["", "aa"]),
     (const(""), [""], ["a"]),
@@ -310,6 +341,55 @@ def test_formats_mean_what_xgrammar_makes_of_them(form, yes, no):
     grammar = xgrammar.Grammar.from_structural_tag(json.dumps({"type": "structural_tag", "format": form}))
     assert [t for t in yes if not testing._is_grammar_accept_string(grammar, t)] == []
     assert [t for t in no if testing._is_grammar_accept_string(grammar, t)] == []
+
+
+def drawn_format(chooser, word, depth):
+    """A random tree of formats."""
+    kinds = ["const_string", "any_text", "any_text"]
+    kinds += ["sequence", "or", "optional", "star", "tag", "tag", "triggered_tags", "triggered_tags"] if depth else []
+    kind = chooser.choice(kinds)
+
+    def inner():
+        return drawn_format(chooser, word, depth - 1)
+
+    def some_tag(begin):
+        return tag(begin, inner(), [word(1, 2) for _ in range(chooser.randint(1, 2))])
+
+    if kind == "const_string":
+        return const(word(0, 2))
+    if kind == "any_text":
+        return {**ANY, "excludes": [word(1, 2)] if chooser.random() < 0.5 else []}
+    if kind in ("sequence", "or"):
+        return {"type": kind, "elements": [inner() for _ in range(chooser.randint(1, 2))]}
+    if kind in ("optional", "star"):
+        return {"type": kind, "content": inner()}
+    if kind == "tag":
+        return some_tag(word(1, 2))
+    triggers = [word(1, 2) for _ in range(chooser.randint(1, 2))]
+    tags = [some_tag(trigger + word(0, 1)) for trigger in triggers]
+    flags = {name: chooser.random() < 0.3 for name in ("at_least_one", "stop_after_first")}
+    return {"type": kind, "triggers": triggers, "tags": tags, **flags}
+
+
+def test_random_trees_of_formats_against_string_search():
+    chooser = random.Random(13)
+
+    def word(low, high):
+        return "".join(chooser.choice("aab<é") for _ in range(chooser.randint(low, high)))
+
+    compared = accepted = 0
+    for _ in range(500):
+        form = drawn_format(chooser, word, 3)
+        try:
+            expr = constrain.structural_tags(form)
+        except GrammarError:
+            continue
+        texts = [word(0, 9) for _ in range(25)] + ([] if expr.is_empty() else [expr.sample(seed, max_random_bytes=25) for seed in range(25)])
+        for text in texts + [t[:i] + word(0, 1) + t[i + 1 :] for t in texts[25:] for i in [chooser.randrange(len(t) + 1)]]:
+            compared += 1
+            accepted += expr.matches(text)
+            assert expr.matches(text) == (len(text) in places(form, text, 0)), (text, form)
+    assert compared > 15_000 and accepted > 6_000
 
 
 def test_the_older_request_with_structures():
