@@ -154,11 +154,12 @@ void MaskBuilder::Add(ExprId e) {
   if (h.kind == Kind::kKey) return AddKey(h, tail);
   if (h.kind == Kind::kSubstring) return AddSubstring(e, head, tail);
   const bool is_regular = !h.has_rule;
-  auto shared = is_regular ? Shared(head, /*only_known=*/true) : nullptr;
+  const bool has_exits = tail != kEmptyString;
+  auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits) : nullptr;
   if (!shared) {
     if (WalkWithin(e, kPlainNodes)) return;
     if (!is_regular) return static_cast<void>(WalkWithin(e, kNoBound));
-    shared = Shared(head, /*only_known=*/false);
+    shared = Shared(head, /*only_known=*/false, has_exits);
   }
   Compose(head, tail, *shared);
   parts_.push_back(std::move(shared));
@@ -324,17 +325,20 @@ void MaskBuilder::AddKey(const Node& key, ExprId tail) {
   if (set_->node(key.a).nullable) todo_.push_back(set_->MakeConcat(set_->FinishKey(key.b, key.c, key.d), tail));
 }
 
-std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known) {
-  if (auto it = shared_of_.find(head); it != shared_of_.end()) return it->second;
-  const ExprId key = TruncateCounts(head);
-  auto shared = trie_->shared_masks().Get(set_->hash(key));
+std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known, bool has_exits) {
+  auto& known = has_exits ? shared_of_ : last_of_;
+  if (auto it = known.find(head); it != known.end()) return it->second;
+  const ExprId state = TruncateCounts(head);
+  Hash128 key = set_->hash(state);
+  if (!has_exits) key = Hasher(kWithoutExits).Add(key).Finish();
+  auto shared = trie_->shared_masks().Get(key);
   if (!shared) {
     if (only_known) return nullptr;
-    shared = ComputeShared(key);
-    trie_->shared_masks().Put(set_->hash(key), shared);
+    shared = ComputeShared(state, has_exits);
+    trie_->shared_masks().Put(key, shared);
   }
-  if (shared_of_.size() > 4096) shared_of_.clear();
-  shared_of_[head] = shared;
+  if (known.size() > 4096) known.clear();
+  known[head] = shared;
   return shared;
 }
 
@@ -385,11 +389,12 @@ ExprId MaskBuilder::DifferenceBase(ExprId head) {
   return best > kEmptyString && best != head && set_->Step(best, best_byte) == best ? best : kNoMatch;
 }
 
-std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head) {
+std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head, bool has_exits) {
   auto out = std::make_shared<SharedMask>();
   const ExprId base = set_->node(head).kind == Kind::kSubstring ? kNoMatch : DifferenceBase(head);
-  if (base != kNoMatch) WalkDifference(head, base, *Shared(base, /*only_known=*/false), out.get());
+  if (base != kNoMatch) WalkDifference(head, base, *Shared(base, /*only_known=*/false, has_exits), out.get());
   else WalkShared(head, out.get());
+  if (!has_exits) std::vector<uint32_t>().swap(out->exits);
   FinishShared(out.get());
   return out;
 }
