@@ -17,6 +17,7 @@ import constrain
 from constrain import GrammarError, LimitExceeded, SchemaError, UnsupportedError
 from constrain._native import ExprSet
 from constrain.frontends.triggers import MAX_STATES, text_until, text_without
+from tests.test_masks import walk_and_compare
 
 # ------------------------------------------------------------------------------------------------------------ oracle
 
@@ -491,20 +492,18 @@ def test_a_trigger_split_over_tokens_in_every_way_is_the_same_trigger(small_voca
 def test_masks_in_free_text_and_in_tags_are_those_of_brute_force(small_vocabulary):
     tags = [tag("abé", {"type": "regex", "pattern": "[0-9]+"}, "a"), tag("ab12", const("日"), "12"), tag("\n x", ANY, '"}')]
     expr = constrain.structural_tags(tags, ["ab", "\n "], excludes=["true"])
-    constraint = constrain.compile(expr, small_vocabulary)
-    chooser = random.Random(12)
-    dense = 0
-    for _ in range(60):
-        matcher, state = constraint.matcher(), expr.root
-        for _ in range(chooser.randrange(12)):
-            token = chooser.choice([i for i in matcher.allowed_tokens() if small_vocabulary.tokens[i]])
-            assert matcher.accept_token(token)
-            state, _ = expr.set.advance(state, small_vocabulary.tokens[token])
-        expected = [i for i, t in enumerate(small_vocabulary.tokens) if t and expr.set.advance(state, t)[1] == len(t)]
-        assert [i for i in matcher.allowed_tokens() if small_vocabulary.tokens[i]] == expected
-        assert matcher.is_accepting() == expr.set.nullable(state)
-        dense += len(expected) > 100
-    assert dense > 20
+    assert sum(walk_and_compare(expr, small_vocabulary, seed, 12) for seed in range(40)) > 200
+
+
+def test_masks_are_right_whether_or_not_something_follows_the_free_text(phi_vocabulary):
+    free, until = ExprSet(), ExprSet()
+    alone = constrain.Expr(free, text_without(free, [b"</think>", "é".encode()]))
+    stopped = constrain.Expr(until, text_until(until, [b"</think>"], ["é".encode()]))
+    for expr in (alone, alone + "Z", alone + constrain.choice(["\n", " x", "é"]), stopped + "y", stopped | alone):
+        for text in (b"so <", b"so </th", b"\xe6", b"\xc3"):
+            state, length = expr.set.advance(expr.root, text)
+            assert length == len(text)
+            walk_and_compare(constrain.Expr(expr.set, state), phi_vocabulary, 1, 2)
 
 
 def test_random_token_walks_end_in_texts_that_the_oracle_reads(phi_vocabulary):
