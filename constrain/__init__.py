@@ -27,6 +27,9 @@ from constrain.frontends.json_schema import SchemaReport, json_schema
 from constrain.frontends.lark import lark
 from constrain.frontends.quote import Passage, find_quotes, quote, substring
 from constrain.frontends.regex import regex
+from constrain.frontends.structural_tags import structural_tags
+from constrain.frontends.tool_calls import ToolCall, ToolFormat, read_tool_calls, tool_calls
+from constrain.frontends.triggers import after
 from constrain.limits import Limits
 from constrain.matcher import Constraint, Matcher, accept_tokens, compile, fill_next_token_bitmasks
 from constrain.vocabulary import Vocabulary
@@ -51,10 +54,13 @@ __all__ = [
     "RegexError",
     "SchemaError",
     "SchemaReport",
+    "ToolCall",
+    "ToolFormat",
     "UnsatisfiableError",
     "UnsupportedError",
     "Vocabulary",
     "accept_tokens",
+    "after",
     "allocate_token_bitmask",
     "apply_token_bitmask_inplace",
     "choice",
@@ -66,8 +72,11 @@ __all__ = [
     "json_schema",
     "lark",
     "quote",
+    "read_tool_calls",
     "regex",
+    "structural_tags",
     "substring",
+    "tool_calls",
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 tokenizers = pytest.importorskip("tokenizers", reason="the harness tokenises with tokenizers (extra phi)")
 
-from benchmarks import masks, report, workloads  # noqa: E402
+from benchmarks import masks, report, tool_calls, workloads  # noqa: E402
 
 SCHEMA = {
     "type": "object",
@@ -140,3 +140,11 @@ def test_figures_are_percentiles_in_microseconds() -> None:
         90,
         100,
     )
+
+
+def test_the_text_of_the_tool_calls_is_one_of_its_request():
+    import constrain
+
+    for number in (0, 3):
+        expr = constrain.structural_tags(tool_calls.request(3, number))
+        assert expr.matches(tool_calls.text(3, number)) and not expr.matches(tool_calls.text(4, number))

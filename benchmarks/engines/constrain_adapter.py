@@ -33,6 +33,7 @@ class ConstrainEngine:
             "json_schema": constrain.json_schema,
             "regex": constrain.regex,
             "choice": constrain.choice,
+            "structural_tag": constrain.structural_tags,
         }[kind]
         try:
             constraint = constrain.compile(front_end(source), self._vocabulary)

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLTokenizer, StructTag
 from llguidance.numpy import allocate_token_bitmask
 
 from benchmarks.engines import Refused, Tokenizer
@@ -45,6 +45,8 @@ class LLGuidanceEngine:
                 grammar = LLMatcher.grammar_from_json_schema(source)
             elif kind == "regex":
                 grammar = LLMatcher.grammar_from_regex(source)
+            elif kind == "structural_tag":
+                grammar = StructTag.to_grammar([_tag(tag, source) for tag in source["structures"]], assume_special=False)
             else:
                 alternatives = " | ".join(json.dumps(text, ensure_ascii=False) for text in source)
                 grammar = LLMatcher.grammar_from_lark(f"start: CHOICE\nCHOICE: {alternatives}")
@@ -54,6 +56,11 @@ class LLGuidanceEngine:
         if matcher.is_error():
             raise Refused(matcher.get_error())
         return LLGuidanceCursor(matcher, self._row)
+
+
+def _tag(tag: dict[str, Any], source: dict[str, Any]) -> StructTag:
+    trigger = next(t for t in source["triggers"] if tag["begin"].startswith(t))
+    return StructTag(trigger=trigger, begin=tag["begin"], grammar=tag["schema"], end=tag["end"])
 
 
 def create(tokenizer: Tokenizer) -> LLGuidanceEngine:

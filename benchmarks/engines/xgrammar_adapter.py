@@ -44,12 +44,23 @@ class XGrammarEngine:
                 compiled = self._compiler.compile_json_schema(source, any_whitespace=True, strict_mode=False)
             elif kind == "regex":
                 compiled = self._compiler.compile_regex(source)
+            elif kind == "structural_tag":
+                compiled = self._compiler.compile_structural_tag(json.dumps(_request(source)))
             else:
                 alternatives = " | ".join(json.dumps(text, ensure_ascii=False) for text in source)
                 compiled = self._compiler.compile_grammar(f"root ::= {alternatives}")
         except Exception as error:  # the binding raises errors of several unrelated types
             raise Refused(f"{type(error).__name__}: {error}") from error
         return XGrammarCursor(xgrammar.GrammarMatcher(compiled), self._bitmask)
+
+
+def _request(source: dict[str, Any]) -> dict[str, Any]:
+    """The older form with `structures` as the newer one."""
+    tags = [
+        {"type": "tag", "begin": t["begin"], "content": {"type": "json_schema", "json_schema": t["schema"]}, "end": t["end"]}
+        for t in source["structures"]
+    ]
+    return {"type": "structural_tag", "format": {"type": "triggered_tags", "triggers": source["triggers"], "tags": tags}}
 
 
 def create(tokenizer: Tokenizer) -> XGrammarEngine:

@@ -155,11 +155,12 @@ void MaskBuilder::Add(ExprId e) {
   if (h.kind == Kind::kKey) return AddKey(h, tail);
   if (h.kind == Kind::kSubstring) return AddSubstring(e, head, tail);
   const bool is_regular = !h.has_rule && !h.may_block;
-  auto shared = is_regular ? Shared(head, /*only_known=*/true) : nullptr;
+  const bool has_exits = tail != kEmptyString;
+  auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits) : nullptr;
   if (!shared) {
     if (WalkWithin(e, kPlainNodes)) return;
     if (!is_regular) return static_cast<void>(WalkWithin(e, kNoBound));
-    shared = Shared(head, /*only_known=*/false);
+    shared = Shared(head, /*only_known=*/false, has_exits);
   }
   Compose(head, tail, *shared);
   parts_.push_back(std::move(shared));
@@ -326,17 +327,20 @@ void MaskBuilder::AddKey(const Node& key, ExprId tail) {
   if (set_->node(key.a).nullable) todo_.push_back(set_->MakeConcat(set_->FinishKey(key.b, key.c, key.d), tail));
 }
 
-std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known) {
-  if (auto it = shared_of_.find(head); it != shared_of_.end()) return it->second;
-  const ExprId key = TruncateCounts(head);
-  auto shared = trie_->shared_masks().Get(set_->hash(key));
+std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known, bool has_exits) {
+  auto& known = has_exits ? shared_of_ : last_of_;
+  if (auto it = known.find(head); it != known.end()) return it->second;
+  const ExprId state = TruncateCounts(head);
+  Hash128 key = set_->hash(state);
+  if (!has_exits) key = Hasher(kWithoutExits).Add(key).Finish();
+  auto shared = trie_->shared_masks().Get(key);
   if (!shared) {
     if (only_known) return nullptr;
-    shared = ComputeShared(key);
-    trie_->shared_masks().Put(set_->hash(key), shared);
+    shared = ComputeShared(state, has_exits);
+    trie_->shared_masks().Put(key, shared);
   }
-  if (shared_of_.size() > 4096) shared_of_.clear();
-  shared_of_[head] = shared;
+  if (known.size() > 4096) known.clear();
+  known[head] = shared;
   return shared;
 }
 
@@ -387,10 +391,12 @@ ExprId MaskBuilder::DifferenceBase(ExprId head) {
   return best > kEmptyString && best != head && set_->Step(best, best_byte) == best ? best : kNoMatch;
 }
 
-std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head) {
+std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head, bool has_exits) {
   auto out = std::make_shared<SharedMask>();
   const ExprId base = set_->node(head).kind == Kind::kSubstring ? kNoMatch : DifferenceBase(head);
-  if (base != kNoMatch) WalkDifference(head, base, *Shared(base, /*only_known=*/false), out.get());
+  auto base_mask = base == kNoMatch ? nullptr : Shared(base, /*only_known=*/false, has_exits);
+  has_exits_ = has_exits;
+  if (base_mask) WalkDifference(head, base, *base_mask, out.get());
   else WalkShared(head, out.get());
   GroupEdges(out.get());
   return out;
@@ -410,14 +416,20 @@ void MaskBuilder::WalkShared(ExprId head, SharedMask* out) {
     const Substring& text = set_->substring(head);
     return WalkSubstring(0, head, [&](uint32_t i, const TrieNode& n, const Cursor& c) {
       SetBits(&out->words, n.token, true);
-      if (text.IsEnd(c)) out->exits.push_back(i), AddEdges(i, kEmptyString, out);
+      if (text.IsEnd(c)) AddExit(i, kEmptyString, out);
     });
   }
-  if (set_->node(head).kind == Kind::kGreedy && set_->node(head).nullable) AddEdges(0, head, out);
+  if (has_exits_ && set_->node(head).kind == Kind::kGreedy && set_->node(head).nullable) AddEdges(0, head, out);
   WalkLive(0, head, kNoBound, [&](uint32_t i, const TrieNode& n, ExprId s) {
     SetBits(&out->words, n.token, true);
-    if (set_->node(s).nullable) out->exits.push_back(i), AddEdges(i, s, out);
+    if (set_->node(s).nullable) AddExit(i, s, out);
   });
+}
+
+void MaskBuilder::AddExit(uint32_t node, ExprId state, SharedMask* out) {
+  if (!has_exits_) return;
+  out->exits.push_back(node);
+  AddEdges(node, state, out);
 }
 
 // What the tail may begin with at a node where the head may end, standing in `state`.
@@ -436,8 +448,9 @@ void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMas
   const TrieNode* nodes = trie_->nodes().data();
   const uint32_t end = nodes[0].next;
   std::vector<uint32_t> changed;  // nodes where only one of the two may end; ascending
-  std::vector<bool> is_other(end);  // children of nodes where the two are not in one state
+  std::vector<bool> is_other(has_exits_ ? end : 0);  // children of nodes where the two are not in one state
   auto replace_edges = [&](uint32_t i, ExprId s) {
+    if (!has_exits_) return;
     for (uint32_t child = i + 1; child < nodes[i].next; child = nodes[child].next) is_other[child] = true;
     if (set_->node(s).nullable) AddEdges(i, s, out);
   };
@@ -458,6 +471,7 @@ void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMas
     replace_edges(i, s);
     ++i;
   }
+  if (!has_exits_) return;
   std::set_symmetric_difference(base.exits.begin(), base.exits.end(), changed.begin(), changed.end(),
                                 std::back_inserter(out->exits));
   auto add_same = [&](const std::vector<uint32_t>& from, std::vector<uint32_t>* to) {

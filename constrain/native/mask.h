@@ -23,7 +23,7 @@ namespace constrain {
 
 struct SharedMask {
   std::vector<uint32_t> words;       // bit i: token i ends inside h, alive
-  std::vector<uint32_t> exits;       // trie nodes, the root excepted, at which h may end; ascending
+  std::vector<uint32_t> exits;       // trie nodes, the root excepted, at which h may end; ascending. None where nothing follows h
   // The children of the exits, grouped by their byte: what T may begin with there. Behind a greedy lexeme only those by
   // whose byte no longer lexeme goes on; where one does without having ended, the child is watched. The root is an exit too.
   std::vector<uint8_t> edge_bytes;   // distinct
@@ -72,6 +72,7 @@ class MaskBuilder {
 
  private:
   static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr uint64_t kWithoutExits = 0xE817;
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
@@ -89,10 +90,12 @@ class MaskBuilder {
   void WalkPart(uint32_t root, ExprId e);
   void AddKey(const Node& key, ExprId tail);
   std::vector<uint32_t> DeadNodes(const Node& key);
-  std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known);
-  std::shared_ptr<const SharedMask> ComputeShared(ExprId head);
+  // Without exits, which may be most nodes of the trie, for a head behind which nothing comes.
+  std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known, bool has_exits = true);
+  std::shared_ptr<const SharedMask> ComputeShared(ExprId head, bool has_exits);
   void WalkShared(ExprId head, SharedMask* out);
   void WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out);
+  void AddExit(uint32_t node, ExprId state, SharedMask* out);
   void AddEdges(uint32_t exit, ExprId state, SharedMask* out);
   void GroupEdges(SharedMask* out) const;
   void WalkWatched(uint32_t node, ExprId greedy, ExprId tail);
@@ -113,9 +116,10 @@ class MaskBuilder {
   std::unordered_map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> enders_;  // by prefix: whole key, trie node
   std::unordered_set<uint32_t> listed_, known_keys_;  // lists of used keys and keys that enders_ knows
   std::vector<uint32_t> doubts_;
+  bool has_exits_ = true;   // does the mask under construction need them?
   uint32_t doubt_end_ = 0;  // the subtree in doubt ends here
   std::unordered_set<ExprId> visited_;
-  std::unordered_map<ExprId, std::shared_ptr<const SharedMask>> shared_of_;
+  std::unordered_map<ExprId, std::shared_ptr<const SharedMask>> shared_of_, last_of_;  // the latter without exits
 };
 
 }  // namespace constrain

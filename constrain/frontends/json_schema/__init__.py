@@ -17,7 +17,7 @@ from .report import SchemaReport
 from .session import Options, Session
 from .writer import Writer
 
-__all__ = ["SchemaReport", "json_schema"]
+__all__ = ["SchemaReport", "json_schema", "open_session", "write_schema"]
 
 
 def json_schema(
@@ -49,12 +49,33 @@ def json_schema(
     >>> point.matches("[1, -2]"), point.matches("[1.5, 2]")
     (True, False)
     """
+    session = open_session(
+        property_order=property_order,
+        whitespace=whitespace,
+        formats=formats,
+        escapes=escapes,
+        lenient=lenient,
+        strict_formats=strict_formats,
+        integers=integers,
+    )
+    return Expr(session.set, write_schema(session, schema, remotes))
+
+
+def open_session(*, property_order: str | Sequence[str] = "schema", **options: Any) -> Session:
+    """A session, for one or several schemas that share a set and the options of `json_schema`."""
+    unknown = next((name for name in options if name not in Options._fields), None)
+    if unknown is not None:
+        raise ConstrainError(f"json schema: {unknown!r} is no option; {', '.join(Options._fields)} and remotes are")
     order = property_order if isinstance(property_order, str) else _names(property_order)
-    options = Options(order, whitespace, formats, escapes, lenient, strict_formats, integers)
-    _check(options)
+    chosen = Options(order, **options)
+    _check(chosen)
+    return Session(chosen)
+
+
+def write_schema(session: Session, schema: Any, remotes: dict[str, Any] | None = None) -> int:
+    """The texts of one schema, as a node of the session's set."""
     source = read_schema(schema)
-    session = Session(options)
-    return Expr(session.set, Writer(session).write(source, Scope(source, remotes)))
+    return Writer(session).write(source, Scope(source, remotes))
 
 
 def _names(order: Any) -> tuple[str, ...]:
