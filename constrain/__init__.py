@@ -24,6 +24,7 @@ from constrain.errors import (
 from constrain.expr import Explanation, Expr
 from constrain.frontends.choice import choice
 from constrain.frontends.json_schema import SchemaReport, json_schema
+from constrain.frontends.lark import lark
 from constrain.frontends.quote import Passage, find_quotes, quote, substring
 from constrain.frontends.regex import regex
 from constrain.limits import Limits
@@ -63,6 +64,7 @@ __all__ = [
     "fill_next_token_bitmasks",
     "find_quotes",
     "json_schema",
+    "lark",
     "quote",
     "regex",
     "substring",

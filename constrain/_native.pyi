@@ -38,6 +38,21 @@ class ExprSet:
 
     def lexeme(self, e: int) -> int: ...
 
+    def tabulated(self, e: int, max_states: int = 20000) -> int:
+        """
+        A regular expression as a table; LimitExceeded where it has more states.
+        """
+
+    def has_substring(self, e: int) -> bool: ...
+
+    def fenced(self, e: int) -> int:
+        """The same language, whose greedy lexemes do not see what follows e."""
+
+    def greedy(self, e: int, munch: int, may_block: bool = True) -> int:
+        """
+        A text of e behind which no longer text of munch stands: a lexer's maximal munch. may_block: perhaps nothing fits behind it.
+        """
+
     def body(self, e: int, label: str = '') -> int: ...
 
     def rule(self, name: str) -> int: ...
@@ -89,6 +104,11 @@ class ExprSet:
         """Has a keyed entry so many different texts?"""
 
     def min_length(self, e: int) -> int: ...
+
+    def shortest_way(self, e: int, max_length: int = 1048576) -> bytes | None:
+        """
+        Bytes that lead to an end, as few as is known; None where they are more than max_length.
+        """
 
     def matches(self, e: int, text: bytes) -> bool: ...
 

@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 
 from constrain._native import ExprSet
-from constrain.errors import ConstrainError, UnsatisfiableError
+from constrain.errors import ConstrainError, LimitExceeded, UnsatisfiableError
 
 __all__ = ["Explanation", "Expr", "utf8_text"]
 
@@ -130,7 +130,7 @@ class Expr:
         if not isinstance(other, (Expr, str)):
             return NotImplemented
         expr_set, a, b = self._joined(other)
-        return Expr(expr_set, expr_set.concat([a, b]))
+        return Expr(expr_set, expr_set.concat([expr_set.fenced(a), b]))
 
     def __radd__(self, other: str) -> Expr:
         if not isinstance(other, str):
@@ -161,7 +161,7 @@ class Expr:
         """From `min` to `max` texts of this language in a row (`None`: any number). The count is symbolic."""
         if min < 0 or (max is not None and max < min):
             raise ConstrainError(f"repeat: 0 <= min <= max is needed, given min={min}, max={max}")
-        return Expr(self.set, self.set.repeat(self.root, min, -1 if max is None else max))
+        return Expr(self.set, self.set.repeat(self.set.fenced(self.root), min, -1 if max is None else max))
 
     def optional(self) -> Expr:
         """This or nothing."""
@@ -205,30 +205,27 @@ class Expr:
             raise UnsatisfiableError("sample: no text satisfies the constraint")
         rng = random.Random(seed)
         state, out = self.root, bytearray()
-        while True:
-            nullable = self.set.nullable(state)
-            if nullable and (len(out) >= max_random_bytes or rng.random() < 0.2):
-                break
+        while len(out) < max_random_bytes and not (self.set.nullable(state) and rng.random() < 0.2):
             classes = self.set.live_classes(state)
             if not classes:
                 break
-            byte = self._choose(state, classes, rng, len(out) < max_random_bytes)
+            byte = self._choose(state, classes, rng)
             state = self.set.step(state, byte)
             out.append(byte)
-        return out.decode("utf-8")
+        way = self.set.shortest_way(state)
+        if way is None:
+            raise LimitExceeded("max_length", None, 1 << 20, "sample: no way to the end of the text was found within 1 MB")
+        return (bytes(out) + way).decode("utf-8")
 
-    def _choose(self, state: int, classes: list[bytes], rng: random.Random, is_free: bool) -> int:
-        """By chance, each successor state alike and printable ASCII mostly; later the step nearest to the end."""
-        if is_free:
-            printable = [kept for c in classes if (kept := bytes(b for b in c if 32 <= b < 127))]
-            classes = printable if printable and rng.random() < 0.95 else classes
-            targets: dict[int, bytes] = {}
-            for c in classes:
-                target = self.set.step(state, c[0])
-                targets[target] = targets.get(target, b"") + c
-            return rng.choice(targets[rng.choice(sorted(targets))])
-        lengths = [(self.set.min_length(self.set.step(state, c[0])), c[0]) for c in classes]
-        return min((length, byte) for length, byte in lengths if length >= 0)[1]
+    def _choose(self, state: int, classes: list[bytes], rng: random.Random) -> int:
+        """By chance: each successor state alike, and printable ASCII mostly."""
+        printable = [kept for c in classes if (kept := bytes(b for b in c if 32 <= b < 127))]
+        classes = printable if printable and rng.random() < 0.95 else classes
+        targets: dict[int, bytes] = {}
+        for c in classes:
+            target = self.set.step(state, c[0])
+            targets[target] = targets.get(target, b"") + c
+        return rng.choice(targets[rng.choice(sorted(targets))])
 
     def __repr__(self) -> str:
         return f"<Expr {self.set.to_string(self.root, 100)}>"

@@ -34,7 +34,7 @@ from .regex_tree import (
 )
 from .utf8 import ANY, Alphabet, CodePoints
 
-__all__ = ["MAX_STATES", "automaton_table"]
+__all__ = ["MAX_STATES", "Program", "Speller", "automaton_table", "classes_of", "minimal", "spelled_table"]
 
 MAX_STATES = 4000
 _MAX_PROGRAM = 20_000
@@ -56,7 +56,7 @@ def _too_large(limit: str, allowed: int) -> LimitExceeded:
     return LimitExceeded("max_lookaround", None, allowed, message)
 
 
-class _Program:
+class Program:
     """Instructions by number: `("char", set, next)`, `("split", nexts)`, `("ahead" | "behind", …)`, `("match",)`."""
 
     def __init__(self) -> None:
@@ -132,10 +132,10 @@ class _Stepper:
     """How a state moves on; everything is memoised by state."""
 
     def __init__(self, tree: Node) -> None:
-        self.program = _Program()
+        self.program = Program()
         start = self.program.compile(tree, 0)
         self.starts = [*self.program.behinds, start]
-        self.classes = _classes(i[1] for i in self.program.code if i[0] == "char")
+        self.classes = classes_of(i[1] for i in self.program.code if i[0] == "char")
         self.members = {
             at: frozenset(n for n, c in enumerate(self.classes) if c.ranges[0][0] in i[1])
             for at, i in enumerate(self.program.code)
@@ -277,7 +277,7 @@ def _least(threads: Iterable[Thread]) -> Threads:
     )
 
 
-def _classes(sets: Iterable[CodePoints]) -> list[CodePoints]:
+def classes_of(sets: Iterable[CodePoints]) -> list[CodePoints]:
     """The coarsest classes of characters that no set tells apart; together they are all characters."""
     classes = [ANY]
     for points in dict.fromkeys(sets):
@@ -313,10 +313,10 @@ def _automaton(tree: Node) -> tuple[list[CodePoints], Moves, list[bool]]:
                 order.append(after)
             row[character] = numbers[after]
         moves.append(row)
-    return (stepper.classes, *_minimal(moves, accepting))
+    return (stepper.classes, *minimal(moves, accepting))
 
 
-def _minimal(moves: Moves, accepting: list[bool]) -> tuple[Moves, list[bool]]:
+def minimal(moves: Moves, accepting: list[bool]) -> tuple[Moves, list[bool]]:
     """Moore's algorithm: states are split by acceptance, then by where they move, until nothing changes."""
     block = [int(a) for a in accepting]
     count = len(set(block))
@@ -337,8 +337,12 @@ def _minimal(moves: Moves, accepting: list[bool]) -> tuple[Moves, list[bool]]:
 
 def automaton_table(tree: Node, alphabet: Alphabet) -> int:
     """The expression of a tree with assertions, as a table of the core over the alphabet's bytes."""
-    classes, moves, accepting = _automaton(tree)
-    speller = _Speller(alphabet, len(moves))
+    return spelled_table(*_automaton(tree), alphabet)
+
+
+def spelled_table(classes: list[CodePoints], moves: Moves, accepting: list[bool], alphabet: Alphabet) -> int:
+    """An automaton over classes of characters as a table over the alphabet's bytes; state 0 is the first."""
+    speller = Speller(alphabet, len(moves))
     for state, row in enumerate(moves):
         by_target: dict[int, list[int]] = {}
         for character, target in row.items():
@@ -352,7 +356,7 @@ def automaton_table(tree: Node, alphabet: Alphabet) -> int:
     return int(alphabet.set.table(speller.num_states, 0, accepts, speller.moves))
 
 
-class _Speller:
+class Speller:
     """Moves by characters to moves by bytes: a state within a character is what is left of it, by target."""
 
     def __init__(self, alphabet: Alphabet, num_states: int) -> None:

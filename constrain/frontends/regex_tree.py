@@ -218,21 +218,26 @@ def _spliced(parts: list[Node], kind: type[Concat] | type[Union]) -> list[Node]:
 
 
 def union(parts: list[Node]) -> Node:
-    """Any one of the parts: single characters joined into one set."""
+    """Any one of the parts, in their order: single characters side by side are joined into one set."""
     if len(parts) == 1:
         return parts[0]
     kept: list[Node] = []
-    single: list[CodePoints] = []
+    ranges: list[tuple[int, int]] = []
+
+    def end_set() -> None:
+        if ranges:
+            kept.append(Chars(CodePoints(ranges)))
+            ranges.clear()
+
     for part in _spliced(parts, Union):
         if type(part) is Chars:
-            single.append(part.points)
+            ranges.extend(part.points.ranges)
         elif type(part) is Text and len(part.text) == 1:
-            single.append(CodePoints.one(ord(part.text)))
+            ranges.extend(CodePoints.one(ord(part.text)).ranges)
         else:
+            end_set()
             kept.append(part)
-    points = CodePoints([r for one in single for r in one.ranges])
-    if points:
-        kept.append(Chars(points))
+    end_set()
     if len(kept) < 2:
         return kept[0] if kept else DEAD
     return Union(kept)

@@ -151,6 +151,17 @@ void BindExprSet(nb::module_& m) {
         return Locked(s, {e}, [&] { return s.MakeRepeat(e, ToMin(min), ToMax(max)); });
       }, "e"_a, "min"_a, "max"_a)
       .def("lexeme", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.MakeLexeme(e); }); }, "e"_a)
+      .def("tabulated", [](ExprSet& s, ExprId e, uint32_t max_states) {
+        return Locked(s, {e}, [&] { return s.Tabulated(e, max_states); });
+      }, "e"_a, "max_states"_a = 20000, "A regular expression as a table; LimitExceeded where it has more states.")
+      .def("has_substring", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.HasSubstring(e); }); }, "e"_a)
+      .def("fenced", [](ExprSet& s, ExprId e) {
+        return Locked(s, {e}, [&] { s.SealFor(e); return s.MakeFenced(e); });
+      }, "e"_a, "The same language, whose greedy lexemes do not see what follows e.")
+      .def("greedy", [](ExprSet& s, ExprId e, ExprId munch, bool may_block) {
+        return Locked(s, {e, munch}, [&] { return s.MakeGreedy(e, munch, may_block); });
+      }, "e"_a, "munch"_a, "may_block"_a = true,
+         "A text of e behind which no longer text of munch stands: a lexer's maximal munch. may_block: perhaps nothing fits behind it.")
       .def("body", [](ExprSet& s, ExprId e, const std::string& label) {
         return Locked(s, {e}, [&] { return s.MakeBody(e, label); });
       }, "e"_a, "label"_a = "")
@@ -265,6 +276,12 @@ void BindExprSet(nb::module_& m) {
       .def("min_length", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] { const uint32_t n = s.MinLength(e); return n == kInfinite ? int64_t{-1} : int64_t{n}; });
       }, "e"_a)
+      .def("shortest_way", [](ExprSet& s, ExprId e, size_t max_length) -> nb::object {
+        std::string text;
+        if (!Locked(s, {e}, [&] { return s.ShortestWay(e, max_length, &text); })) return nb::none();
+        return ToBytes(text);
+      }, "e"_a, "max_length"_a = 1 << 20, nb::sig("def shortest_way(self, e: int, max_length: int = 1048576) -> bytes | None"),
+         "Bytes that lead to an end, as few as is known; None where they are more than max_length.")
       .def("matches", [](ExprSet& s, ExprId e, const nb::bytes& text) {
         return Locked(s, {e}, [&] {
           s.SealFor(e);

@@ -2,6 +2,10 @@
 //
 // The derivative of Concat(x, y) keeps y as it is, so a state's right spine is a parser's stack. Bodies, rules and
 // member lists are opened one layer at a time, on entry only (`Unfold`).
+//
+// Greedy(x, m)·y is the texts w·r with w in x and r in y where no w·r' with a nonempty beginning r' of r is in m. So it is
+// no property of w alone: the derivative of y is cut or watched by the derivative of m (`AfterGreedy`), and Or opens over
+// what follows (simplify.cc), so that y is always all that follows.
 #include <algorithm>
 
 #include "expr.h"
@@ -53,6 +57,9 @@ uint32_t ExprSet::ClassesAt(ExprId e, int depth, ExprId* blocked) {
     case Kind::kLexeme:
     case Kind::kBody:
       if (!refine(n.a)) return 0;
+      break;
+    case Kind::kGreedy:
+      if (!refine(n.a) || (n.b != n.a && !refine(n.b))) return 0;
       break;
     case Kind::kRule:
       if (!refine(rules_[n.a].body)) return 0;
@@ -170,8 +177,14 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       if (x == kPending) return x;
       const ExprId first = MakeConcat(x, n.b);
       if (!nodes_[n.a].nullable) return first;
-      const ExprId y = DeriveAt(n.b, byte, depth, blocked);
-      return y == kPending || first == kNoMatch ? y : MakeOr({first, y});
+      ExprId y = DeriveAt(n.b, byte, depth, blocked);
+      if (y == kPending) return y;
+      if (head == Kind::kGreedy && y != kNoMatch) {
+        const ExprId munch = DeriveAt(nodes_[n.a].b, byte, depth, blocked);
+        if (munch == kPending) return munch;
+        y = AfterGreedy(munch, y);
+      }
+      return first == kNoMatch ? y : MakeOr({first, y});
     }
     case Kind::kOr:
     case Kind::kAnd: {
@@ -197,6 +210,12 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       const ExprId x = DeriveAt(n.a, byte, depth, blocked);
       return x == kPending ? x : MakeLexeme(x);
     }
+    case Kind::kGreedy: {
+      const ExprId x = DeriveAt(n.a, byte, depth, blocked);
+      if (x == kPending || x == kNoMatch) return x;
+      const ExprId munch = n.b == n.a ? x : DeriveAt(n.b, byte, depth, blocked);
+      return munch == kPending ? munch : MakeGreedy(x, munch, n.c);
+    }
     case Kind::kBody:
     case Kind::kMembers: return DeriveAt(Unfold(e, kEmptyString), byte, depth, blocked);
     case Kind::kKey: {
@@ -217,6 +236,13 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
   return kNoMatch;
 }
 
+// The rest is cut where a longer lexeme has come, and watched where one may still come: mostly neither.
+ExprId ExprSet::AfterGreedy(ExprId munch, ExprId rest) {
+  if (rest == kNoMatch || munch == kNoMatch || !IsAlive(munch)) return rest;
+  if (nodes_[munch].nullable) return kNoMatch;
+  return MakeAnd({rest, MakeNot(MakeConcat(munch, kAnything))});
+}
+
 ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {
   if (!states_[state].row && !nodes_[state].in_key) Classes(state);
   if (Slot(state, byte) == kUnknown) Derivative(state, byte);
@@ -226,6 +252,26 @@ ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {
   const ExprId live = IsAlive(target) ? target : kNoMatch;
   Slot(state, byte) = live;
   return live;
+}
+
+ExprId ExprSet::Tabulated(ExprId e, uint32_t max_states) {
+  SealFor(e);
+  if (!IsAlive(e)) return kNoMatch;
+  std::vector<ExprId> states{e};
+  std::unordered_map<ExprId, uint32_t> numbers{{e, 0}};
+  std::vector<uint32_t> accepting;
+  std::vector<Move> moves;
+  for (uint32_t i = 0; i < states.size(); ++i) {
+    if (nodes_[states[i]].nullable) accepting.push_back(i);
+    for (const std::string& bytes : LiveClasses(states[i])) {
+      const ExprId next = Step(states[i], static_cast<uint8_t>(bytes[0]));
+      auto [it, fresh] = numbers.try_emplace(next, static_cast<uint32_t>(states.size()));
+      if (fresh) states.push_back(next);
+      if (states.size() > max_states) throw LimitError("max_states", states.size(), max_states);
+      for (char b : bytes) moves.push_back({i, static_cast<uint8_t>(b), it->second});
+    }
+  }
+  return MakeTable(TableOfMoves(static_cast<uint32_t>(states.size()), 0, accepting, std::move(moves)));
 }
 
 std::vector<std::string> ExprSet::LiveClasses(ExprId e) {

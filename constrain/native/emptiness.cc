@@ -5,7 +5,10 @@
 // Where the bound is met the answer is an honest "alive", counted in num_unproven. Held by tests/test_algebra.py,
 // whose oracle is its own.
 #include <algorithm>
+#include <functional>
+#include <queue>
 #include <tuple>
+#include <unordered_set>
 
 #include "expr.h"
 
@@ -42,6 +45,7 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
     if (alive == kAlive) alive = AliveAt(x, depth + 1, blocked);
     return alive == kAlive;
   };
+  if (n.may_block) return nodes_[e].alive = SearchAlive(e) ? kAlive : kDead;
   switch (n.kind) {
     case Kind::kConcat: all_of(n.a) && all_of(n.b); break;
     case Kind::kOr:
@@ -50,6 +54,7 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
       break;
     case Kind::kRepeat:
     case Kind::kLexeme:
+    case Kind::kGreedy:
     case Kind::kBody: all_of(n.a); break;
     case Kind::kMembers:
       for (const auto& [entry, count] : MissingEntries(n))
@@ -64,12 +69,15 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
   return alive;
 }
 
+// Nearest to the end first, so that what is alive shows it soon.
 bool ExprSet::SearchAlive(ExprId start) {
-  std::vector<ExprId> queue{start};
+  using Place = std::pair<uint32_t, ExprId>;
+  std::priority_queue<Place, std::vector<Place>, std::greater<Place>> queue;
   std::unordered_map<ExprId, ExprId> parent{{start, start}};
-  for (size_t head = 0; head < queue.size(); ++head) {
-    const ExprId s = queue[head];
-    if (queue.size() > max_search_states_) {
+  for (queue.emplace(0, start); !queue.empty();) {
+    const ExprId s = queue.top().second;
+    queue.pop();
+    if (parent.size() > max_search_states_) {
       ++num_unproven_;
       nodes_[start].alive = kAlive;
       return true;
@@ -85,10 +93,10 @@ bool ExprSet::SearchAlive(ExprId start) {
           if (x == start) return true;
         }
       }
-      if (parent.try_emplace(t, s).second) queue.push_back(t);
+      if (parent.try_emplace(t, s).second) queue.emplace(n.may_block ? MinLength(t) : 0, t);
     }
   }
-  for (ExprId x : queue) nodes_[x].alive = kDead;
+  for (const auto& [x, from] : parent) nodes_[x].alive = kDead;
   return false;
 }
 
@@ -107,26 +115,47 @@ uint32_t ExprSet::MinLength(ExprId e) {
   return length;
 }
 
-// Byte by byte to the successor that is nearest to the end. Where a length is but a lower bound the way may be longer;
-// false where it is longer than `max_length`.
+// Best first, by the length so far and the least that must follow (A*): where lengths are exact this goes straight to the
+// end, where they are but lower bounds it looks around. False where the way is longer than `max_length`, or not found.
 bool ExprSet::ShortestWay(ExprId e, size_t max_length, std::string* text) {
-  for (text->clear(); !nodes_[e].nullable;) {
-    if (text->size() >= max_length) return false;
-    const uint32_t left = MinLength(e), p = Classes(e);
-    ExprId best = kNoMatch;
-    uint32_t best_length = kInfinite;
-    uint8_t best_byte = 0;
-    for (uint32_t c = 0; c < partitions_.num_classes(p) && best_length + 1 != left; ++c) {
-      const uint8_t byte = partitions_.representative(p, c);
-      const ExprId next = Step(e, byte);
-      const uint32_t length = next == kNoMatch ? kInfinite : MinLength(next);
-      if (length < best_length) best = next, best_length = length, best_byte = byte;
+  struct Place {
+    ExprId state;
+    uint32_t from, length, next_class;
+    uint64_t least;  // in all
+    uint8_t byte;
+  };
+  constexpr size_t kMaxPlaces = 1 << 22;
+  std::vector<Place> places{{e, 0, 0, 0, MinLength(e), 0}};
+  using Key = std::tuple<uint64_t, uint32_t, uint32_t>;  // least length, then the deepest, then the first found
+  std::priority_queue<Key, std::vector<Key>, std::greater<Key>> queue;
+  std::unordered_set<ExprId> seen{e};
+  auto push = [&](uint32_t i) { queue.emplace(places[i].least, ~places[i].length, i); };
+  text->clear();
+  for (push(0); !queue.empty() && places.size() < kMaxPlaces;) {
+    const uint32_t i = std::get<2>(queue.top());
+    queue.pop();
+    const Place place = places[i];
+    if (nodes_[place.state].nullable) {
+      for (uint32_t k = i; k; k = places[k].from) *text += static_cast<char>(places[k].byte);
+      std::reverse(text->begin(), text->end());
+      return true;
     }
-    if (best == kNoMatch) return false;
-    *text += static_cast<char>(best_byte);
-    e = best;
+    const uint32_t p = Classes(place.state);
+    for (uint32_t c = place.next_class; c < partitions_.num_classes(p); ++c) {
+      const uint8_t byte = partitions_.representative(p, c);
+      const ExprId next = Step(place.state, byte);
+      if (next == kNoMatch || !seen.insert(next).second) continue;
+      const uint64_t least = static_cast<uint64_t>(place.length) + 1 + MinLength(next);
+      if (least > max_length) continue;
+      places.push_back({next, i, place.length + 1, 0, least, byte});
+      push(static_cast<uint32_t>(places.size() - 1));
+      if (least > place.least) continue;
+      places[i].next_class = c + 1;  // straight on; the other classes only if this leads nowhere
+      push(i);
+      break;
+    }
   }
-  return true;
+  return false;
 }
 
 void ExprSet::SettleMinLengths() {
@@ -298,6 +327,7 @@ uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
       return x == kBlockedLength ? x : times(x, n.b);
     }
     case Kind::kLexeme:
+    case Kind::kGreedy:
     case Kind::kBody: return MinLengthAt(n.a, depth, blocked);
     case Kind::kSubstring: return substrings_[n.d >> 5]->MinLength({n.a, n.b, n.c, n.d & 31});
     case Kind::kMembers: return MembersMinLength(n, depth, blocked);
@@ -317,6 +347,17 @@ uint32_t ExprSet::ComputeMinLength(const Node& n, int depth, ExprId* blocked) {
       return sum;
     }
     case Kind::kAnd:
+      if (n.has_rule) {  // a lower bound: the longest of what must hold at once
+        uint32_t most = 0;
+        for (uint32_t i = 0; i < n.b; ++i) {
+          const ExprId x = children_[n.a + i];
+          const uint32_t length = nodes_[x].kind == Kind::kNot ? 1 : MinLengthAt(x, depth, blocked);
+          if (length == kBlockedLength) return length;
+          most = std::max(most, length);
+        }
+        return most;
+      }
+      [[fallthrough]];
     case Kind::kNot: {
       const ExprId e = n.kind == Kind::kNot ? MakeNot(n.a) : InternSet(Kind::kAnd, {children_.begin() + n.a, children_.begin() + n.a + n.b});
       return SearchMinLength(e);

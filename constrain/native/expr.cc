@@ -1,6 +1,7 @@
 // Interning, copying, sizes.
 #include "expr.h"
 
+#include <algorithm>
 #include <random>
 
 namespace constrain {
@@ -104,6 +105,13 @@ bool ExprSet::BeginsWithOneByte(ExprId e) const {
   return nodes_[e].kind == Kind::kByteSet && byte_set(e).Count() == 1;
 }
 
+bool ExprSet::HasSubstring(ExprId e) const {
+  auto begins = [this](ExprId x) {
+    return nodes_[nodes_[x].kind == Kind::kConcat ? nodes_[x].a : x].kind == Kind::kSubstring;
+  };
+  return nodes_[e].kind == Kind::kOr ? std::any_of(children(e), children(e) + nodes_[e].b, begins) : begins(e);
+}
+
 // Everything that follows from the children's flags.
 void ExprSet::SetFlags(Node* n) const {
   const auto& at = nodes_;
@@ -120,6 +128,9 @@ void ExprSet::SetFlags(Node* n) const {
       n->in_key = at[n->a].in_key || (at[n->a].nullable && at[n->b].in_key);
       n->has_used = at[n->a].has_used || at[n->b].has_used;
       n->is_vague = at[n->a].is_vague || at[n->b].is_vague;
+      n->ends_greedy = at[n->a].ends_greedy;
+      n->has_greedy = at[n->a].has_greedy || at[n->b].has_greedy;
+      n->may_block = at[n->a].may_block || at[n->b].may_block;
       break;
     case Kind::kOr:
     case Kind::kAnd: {
@@ -135,6 +146,9 @@ void ExprSet::SetFlags(Node* n) const {
         n->in_key |= x.in_key;
         n->has_used |= x.has_used;
         n->is_vague |= x.is_vague;
+        n->ends_greedy |= is_or && x.ends_greedy;
+        n->has_greedy |= is_or && x.has_greedy;
+        n->may_block |= x.may_block;
       }
       break;
     }
@@ -145,6 +159,8 @@ void ExprSet::SetFlags(Node* n) const {
       break;
     case Kind::kRepeat:
       n->nullable = n->b == 0 || at[n->a].nullable;
+      n->has_greedy = at[n->a].has_greedy;
+      n->may_block = at[n->a].may_block;
       n->productive = n->b == 0 || at[n->a].productive;
       n->needs_search = at[n->a].needs_search;
       n->has_rule = at[n->a].has_rule;
@@ -157,11 +173,22 @@ void ExprSet::SetFlags(Node* n) const {
         n->nullable = at[rule.body].nullable;
         n->productive = at[rule.body].productive;
         n->needs_search = at[rule.body].needs_search;
+        n->has_greedy = at[rule.body].has_greedy;
+        n->may_block = at[rule.body].may_block;
       }
       break;
     }
+    case Kind::kGreedy:
+      n->nullable = n->ends_greedy = at[n->a].nullable;
+      n->has_greedy = true;
+      n->productive = at[n->a].productive;
+      n->may_block = n->c;
+      n->needs_search = n->may_block || at[n->a].needs_search;
+      break;
     case Kind::kLexeme:
     case Kind::kBody:
+      n->has_greedy = n->kind == Kind::kBody && at[n->a].has_greedy;
+      n->may_block = at[n->a].may_block;
       n->nullable = at[n->a].nullable;
       n->productive = at[n->a].productive;
       n->needs_search = at[n->a].needs_search;
@@ -217,6 +244,7 @@ void ForEachChild(Node* n, std::vector<ExprId>* set_children, F f) {
     case Kind::kRepeat:
     case Kind::kLexeme:
     case Kind::kBody: f(n->a); break;
+    case Kind::kGreedy: f(n->a), f(n->b); break;
     case Kind::kKey:
       f(n->a), f(n->c);
       if (n->d != kNoMatch) f(n->d);

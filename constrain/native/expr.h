@@ -31,7 +31,7 @@ using ExprId = uint32_t;
 constexpr ExprId kNoMatch = 0, kEmptyString = 1, kAnything = 2;
 constexpr uint32_t kInfinite = 0xFFFFFFFF;
 
-enum class Kind : uint8_t { kNoMatch, kEmptyString, kByteSet, kConcat, kOr, kAnd, kNot, kRepeat, kRule, kLexeme, kBody, kMembers, kKey, kTable, kSubstring };
+enum class Kind : uint8_t { kNoMatch, kEmptyString, kByteSet, kConcat, kOr, kAnd, kNot, kRepeat, kRule, kLexeme, kBody, kMembers, kKey, kTable, kSubstring, kGreedy };
 
 struct Node {
   Kind kind;
@@ -42,11 +42,15 @@ struct Node {
   bool in_key = false;        // a key goes on here whose text is remembered: a state of its own for each byte
   bool has_used = false;      // keys that have come are remembered here
   bool is_vague = false;      // keys were forgotten, and one has come since: what follows may be too much
+  bool ends_greedy = false;   // a greedy lexeme may end here, so what follows has to be seen beside it
+  bool has_greedy = false;    // holds a greedy lexeme that what follows would stand beside
+  bool may_block = false;     // holds a greedy lexeme behind which perhaps nothing fits
   uint8_t alive = 0;          // memo of IsAlive: 0 unknown, 1 alive, 2 dead
   uint32_t a = 0, b = 0, c = 0, d = 0;
   // ByteSet: a = set.  Concat: a, b.  Or, And: children_[a .. a + b).  Not, Lexeme: a.  Body: a, label b.
   // Repeat: a, min b, max c.  Rule: a = rule.  Members: list a, state b.  Table: table a, state b.
   // Substring: text d >> 5, cursor: node a, depth b, spell c, run d & 31.
+  // Greedy: texts a, texts that it must not be the beginning of b, is nothing known to fit behind it c.
   // Key: rest of the key a, its text so far b, tail c, members behind it d (kNoMatch: a template, b: is it scarce?).
 };
 
@@ -70,6 +74,10 @@ class ExprSet {
   ExprId MakeNot(ExprId x);
   ExprId MakeRepeat(ExprId x, uint32_t min, uint32_t max);
   ExprId MakeLexeme(ExprId x);
+  ExprId MakeFenced(ExprId x) { return nodes_[x].has_greedy ? MakeLexeme(x) : x; }  // what follows stands behind a fence
+  // A text of x behind which the text goes on so that no longer one of `munch` (x itself, or more) stands there:
+  // a lexer's maximal munch. `may_block`: perhaps nothing that follows fits. See derivative.cc.
+  ExprId MakeGreedy(ExprId x, ExprId munch, bool may_block);
   ExprId MakeBody(ExprId x, std::string_view label);
   ExprId MakeRule(std::string_view name);
   void DefineRule(ExprId rule, ExprId body);
@@ -87,6 +95,7 @@ class ExprSet {
   const ByteSet& byte_set(ExprId e) const { return byte_sets_[nodes_[e].a]; }
   const ExprId* children(ExprId e) const { return children_.data() + nodes_[e].a; }
   bool has_substrings() const { return !substrings_.empty(); }
+  bool HasSubstring(ExprId e) const;  // at its head, in one of its alternatives
   const Substring& substring(ExprId e) const { return *substrings_[nodes_[e].d >> 5]; }
   Cursor cursor(ExprId e) const { return {nodes_[e].a, nodes_[e].b, nodes_[e].c, nodes_[e].d & 31}; }
   const Hash128& hash(ExprId e) const { return hashes_[e]; }
@@ -105,7 +114,9 @@ class ExprSet {
   const Partitions& partitions() const { return partitions_; }
   std::vector<std::string> LiveClasses(ExprId e);  // the bytes that may come next, by class
   std::string LiveBytes(ExprId e);                 // the same in order
+  ExprId Tabulated(ExprId e, uint32_t max_states);  // a regular expression as a table, so that nothing has to be searched
   ExprId Unfold(ExprId head, ExprId tail);    // Concat(head, tail) with one layer of head opened
+  ExprId AfterGreedy(ExprId munch, ExprId rest);  // the rest behind a greedy lexeme, where `munch` has gone on beside it
   ExprId FinishKey(uint32_t text, ExprId tail, ExprId next);  // what follows a whole key: members.cc
   ExprId ForgetKeys(ExprId e);                // the state with all keys so far forgotten
   ExprId ForgetMembers(ExprId e);             // the same for the members behind a key

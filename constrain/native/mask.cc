@@ -37,7 +37,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || BeginsWithSubstring(state) || !WalkWithin(state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(state, kPlainNodes)) {
     visited_.clear();
     todo_.push_back(state);
     while (!todo_.empty()) {
@@ -105,7 +105,7 @@ bool MaskBuilder::Walk(uint32_t root, ExprId state, size_t max_nodes) {
     return WalkLive(root, state, max_nodes, [this](uint32_t, const TrieNode& n, ExprId) { AddToken(n.token); });
   return WalkLive(root, state, max_nodes, [this](uint32_t i, const TrieNode& n, ExprId s) {  // a Substring goes on by itself
     AddToken(n.token);
-    const bool is_part = n.next > i + 1 && set_->node(s).kind != Kind::kOr && BeginsWithSubstring(s);
+    const bool is_part = n.next > i + 1 && set_->node(s).kind != Kind::kOr && set_->HasSubstring(s);
     if (is_part) WalkPart(i, s);
     return is_part;
   });
@@ -151,9 +151,10 @@ void MaskBuilder::Add(ExprId e) {
     todo_.push_back(set_->Unfold(head, tail));
     return;
   }
+  if (h.kind == Kind::kLexeme && h.has_rule && tail == kEmptyString) return todo_.push_back(h.a);
   if (h.kind == Kind::kKey) return AddKey(h, tail);
   if (h.kind == Kind::kSubstring) return AddSubstring(e, head, tail);
-  const bool is_regular = !h.has_rule;
+  const bool is_regular = !h.has_rule && !h.may_block;
   auto shared = is_regular ? Shared(head, /*only_known=*/true) : nullptr;
   if (!shared) {
     if (WalkWithin(e, kPlainNodes)) return;
@@ -162,15 +163,6 @@ void MaskBuilder::Add(ExprId e) {
   }
   Compose(head, tail, *shared);
   parts_.push_back(std::move(shared));
-}
-
-bool MaskBuilder::BeginsWithSubstring(ExprId e) const {
-  auto begins = [this](ExprId x) {
-    const Node& n = set_->node(x);
-    return set_->node(n.kind == Kind::kConcat ? n.a : x).kind == Kind::kSubstring;
-  };
-  const Node& n = set_->node(e);
-  return n.kind == Kind::kOr ? std::any_of(set_->children(e), set_->children(e) + n.b, begins) : begins(e);
 }
 
 bool MaskBuilder::Prepare() {
@@ -255,7 +247,17 @@ void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
     if (t == kNoMatch) continue;
     for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) WalkFrom(shared.edge_nodes[k], t);
   }
-  if (set_->node(head).nullable) todo_.push_back(tail);
+  for (uint32_t node : shared.watched_nodes) WalkWatched(node, head, tail);
+  if (set_->node(head).nullable && set_->node(head).kind != Kind::kGreedy) todo_.push_back(tail);
+}
+
+// A node whose byte begins the tail while a longer lexeme than the one that ended before it may still come.
+void MaskBuilder::WalkWatched(uint32_t node, ExprId greedy, ExprId tail) {
+  const std::string_view path = trie_->path(node);
+  for (size_t i = 0; i + 1 < path.size(); ++i) greedy = set_->Step(greedy, static_cast<uint8_t>(path[i]));
+  const uint8_t byte = static_cast<uint8_t>(path.back());
+  const ExprId state = set_->AfterGreedy(set_->Step(set_->node(greedy).b, byte), set_->Step(tail, byte));
+  if (state != kNoMatch && set_->IsAlive(state)) WalkFrom(node, state);
 }
 
 bool MaskBuilder::KeyMatters(ExprId e) {
@@ -390,7 +392,7 @@ std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head) {
   const ExprId base = set_->node(head).kind == Kind::kSubstring ? kNoMatch : DifferenceBase(head);
   if (base != kNoMatch) WalkDifference(head, base, *Shared(base, /*only_known=*/false), out.get());
   else WalkShared(head, out.get());
-  FinishShared(out.get());
+  GroupEdges(out.get());
   return out;
 }
 
@@ -408,13 +410,25 @@ void MaskBuilder::WalkShared(ExprId head, SharedMask* out) {
     const Substring& text = set_->substring(head);
     return WalkSubstring(0, head, [&](uint32_t i, const TrieNode& n, const Cursor& c) {
       SetBits(&out->words, n.token, true);
-      if (text.IsEnd(c)) out->exits.push_back(i);
+      if (text.IsEnd(c)) out->exits.push_back(i), AddEdges(i, kEmptyString, out);
     });
   }
+  if (set_->node(head).kind == Kind::kGreedy && set_->node(head).nullable) AddEdges(0, head, out);
   WalkLive(0, head, kNoBound, [&](uint32_t i, const TrieNode& n, ExprId s) {
     SetBits(&out->words, n.token, true);
-    if (set_->node(s).nullable) out->exits.push_back(i);
+    if (set_->node(s).nullable) out->exits.push_back(i), AddEdges(i, s, out);
   });
+}
+
+// What the tail may begin with at a node where the head may end, standing in `state`.
+void MaskBuilder::AddEdges(uint32_t exit, ExprId state, SharedMask* out) {
+  const auto& nodes = trie_->nodes();
+  const Node n = set_->node(state);
+  for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next) {
+    const ExprId munch = n.kind == Kind::kGreedy ? set_->Step(n.b, nodes[child].byte) : kNoMatch;
+    if (munch == kNoMatch) out->edge_nodes.push_back(child);
+    else if (!set_->node(munch).nullable) out->watched_nodes.push_back(child);
+  }
 }
 
 void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out) {
@@ -422,6 +436,12 @@ void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMas
   const TrieNode* nodes = trie_->nodes().data();
   const uint32_t end = nodes[0].next;
   std::vector<uint32_t> changed;  // nodes where only one of the two may end; ascending
+  std::vector<bool> is_other(end);  // children of nodes where the two are not in one state
+  auto replace_edges = [&](uint32_t i, ExprId s) {
+    for (uint32_t child = i + 1; child < nodes[i].next; child = nodes[child].next) is_other[child] = true;
+    if (set_->node(s).nullable) AddEdges(i, s, out);
+  };
+  if (set_->node(head).kind == Kind::kGreedy) replace_edges(0, head);
   stack_[0] = head;
   base_stack_[0] = base_state;
   for (uint32_t i = 1; i < end;) {
@@ -435,27 +455,30 @@ void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMas
     base_stack_[n.depth] = b;
     SetBits(&out->words, n.token, s != kNoMatch);
     if (set_->node(s).nullable != set_->node(b).nullable) changed.push_back(i);
+    replace_edges(i, s);
     ++i;
   }
   std::set_symmetric_difference(base.exits.begin(), base.exits.end(), changed.begin(), changed.end(),
                                 std::back_inserter(out->exits));
+  auto add_same = [&](const std::vector<uint32_t>& from, std::vector<uint32_t>* to) {
+    std::copy_if(from.begin(), from.end(), std::back_inserter(*to), [&](uint32_t child) { return !is_other[child]; });
+  };
+  add_same(base.edge_nodes, &out->edge_nodes);
+  add_same(base.watched_nodes, &out->watched_nodes);
 }
 
-void MaskBuilder::FinishShared(SharedMask* out) const {
+void MaskBuilder::GroupEdges(SharedMask* out) const {
   const auto& nodes = trie_->nodes();
   std::array<uint32_t, 257> first{};
-  auto for_each_edge = [&](auto f) {
-    for (uint32_t exit : out->exits)
-      for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next) f(child);
-  };
-  for_each_edge([&](uint32_t child) { ++first[nodes[child].byte + 1]; });
+  for (uint32_t child : out->edge_nodes) ++first[nodes[child].byte + 1];
   for (int b = 0; b < 256; ++b) {
     if (first[b + 1]) out->edge_bytes.push_back(static_cast<uint8_t>(b)), out->edge_first.push_back(first[b]);
     first[b + 1] += first[b];
   }
   out->edge_first.push_back(first[256]);
-  out->edge_nodes.resize(first[256]);
-  for_each_edge([&](uint32_t child) { out->edge_nodes[first[nodes[child].byte]++] = child; });
+  std::vector<uint32_t> grouped(first[256]);
+  for (uint32_t child : out->edge_nodes) grouped[first[nodes[child].byte]++] = child;
+  out->edge_nodes.swap(grouped);
 }
 
 }  // namespace constrain

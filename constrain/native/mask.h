@@ -24,11 +24,14 @@ namespace constrain {
 struct SharedMask {
   std::vector<uint32_t> words;       // bit i: token i ends inside h, alive
   std::vector<uint32_t> exits;       // trie nodes, the root excepted, at which h may end; ascending
-  // The children of the exits, grouped by their byte: what T may begin with there.
+  // The children of the exits, grouped by their byte: what T may begin with there. Behind a greedy lexeme only those by
+  // whose byte no longer lexeme goes on; where one does without having ended, the child is watched. The root is an exit too.
   std::vector<uint8_t> edge_bytes;   // distinct
   std::vector<uint32_t> edge_first;  // one more than edge_bytes
-  std::vector<uint32_t> edge_nodes;
-  size_t MemoryBytes() const { return (words.size() + exits.size() + edge_first.size() + edge_nodes.size()) * 4 + 256; }
+  std::vector<uint32_t> edge_nodes, watched_nodes;
+  size_t MemoryBytes() const {
+    return (words.size() + exits.size() + edge_first.size() + edge_nodes.size() + watched_nodes.size()) * 4 + 256;
+  }
 };
 
 // One per vocabulary; the least recently used masks go first. Safe between threads.
@@ -80,7 +83,6 @@ class MaskBuilder {
   void WalkSpelled(ExprId state, ExprId closure);
   void Add(ExprId e);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
-  bool BeginsWithSubstring(ExprId e) const;
   void AddSubstring(ExprId e, ExprId head, ExprId tail);
   template <typename F>
   void WalkSubstring(uint32_t root, ExprId head, F visit);
@@ -91,7 +93,9 @@ class MaskBuilder {
   std::shared_ptr<const SharedMask> ComputeShared(ExprId head);
   void WalkShared(ExprId head, SharedMask* out);
   void WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out);
-  void FinishShared(SharedMask* out) const;
+  void AddEdges(uint32_t exit, ExprId state, SharedMask* out);
+  void GroupEdges(SharedMask* out) const;
+  void WalkWatched(uint32_t node, ExprId greedy, ExprId tail);
   ExprId TruncateCounts(ExprId head);
   ExprId DifferenceBase(ExprId head);
   void AddToken(int32_t token) {

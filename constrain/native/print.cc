@@ -105,6 +105,7 @@ std::string ExprSet::ToString(ExprId root, size_t max_length) {
       }
       case Kind::kRule: out += "<" + rules_[n.a].name + ">"; break;
       case Kind::kLexeme:
+      case Kind::kGreedy:
       case Kind::kBody: stack.push_back({n.a, ""}); break;
       case Kind::kMembers: {
         const MemberList& list = lists_[n.a];

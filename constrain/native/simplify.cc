@@ -14,7 +14,7 @@ namespace constrain {
 
 namespace {
 
-enum Tag : uint64_t { kTagByteSet = 1, kTagConcat, kTagOr, kTagAnd, kTagNot, kTagRepeat, kTagRule, kTagLexeme, kTagBody, kTagTable = 12, kTagSubstring = 14 };
+enum Tag : uint64_t { kTagByteSet = 1, kTagConcat, kTagOr, kTagAnd, kTagNot, kTagRepeat, kTagRule, kTagLexeme, kTagBody, kTagTable = 12, kTagSubstring = 14, kTagGreedy = 16 };
 
 Node MakeNode(Kind kind, uint32_t a, uint32_t b = 0, uint32_t c = 0, uint32_t d = 0) {
   Node n{kind};
@@ -66,6 +66,11 @@ ExprId ExprSet::MakeConcat(ExprId x, ExprId y) {
     for (; nodes_[x].kind == Kind::kConcat; x = nodes_[x].b) spine.push_back(nodes_[x].a);
     spine.push_back(x);
     return PrependAll(spine, y);
+  }
+  if (nodes_[x].ends_greedy && nodes_[x].kind == Kind::kOr) {  // what follows a greedy lexeme stands beside it
+    std::vector<ExprId> parts(children(x), children(x) + nodes_[x].b);
+    for (ExprId& part : parts) part = MakeConcat(part, y);
+    return MakeOr(std::move(parts));
   }
   ExprId head, tail;
   SplitHead(y, &head, &tail);
@@ -249,7 +254,7 @@ ExprId ExprSet::MakeOr(std::vector<ExprId> parts) {
   MergeRepeats(&parts);
   FactorHeads(&parts);
   const bool has_other_nullable = std::any_of(parts.begin(), parts.end(), [this](ExprId x) {
-    return x != kEmptyString && nodes_[x].nullable && !nodes_[x].has_rule;
+    return x != kEmptyString && nodes_[x].nullable && !nodes_[x].has_rule && !nodes_[x].ends_greedy;
   });
   if (has_other_nullable) parts.erase(std::remove(parts.begin(), parts.end(), kEmptyString), parts.end());
   const ExprId result = PrependAll(prefix, parts.size() == 1 ? parts[0] : InternSet(Kind::kOr, parts));
@@ -347,6 +352,15 @@ ExprId ExprSet::MakeLexeme(ExprId x) {
   const Kind kind = nodes_[x].kind;
   if (x <= kEmptyString || kind == Kind::kByteSet || kind == Kind::kLexeme || kind == Kind::kSubstring) return x;
   return Intern(MakeNode(Kind::kLexeme, x), Hasher(kTagLexeme).Add(hashes_[x]).Finish());
+}
+
+ExprId ExprSet::MakeGreedy(ExprId x, ExprId munch, bool may_block) {
+  if (x == kNoMatch) return kNoMatch;
+  if (munch <= kEmptyString && x != kEmptyString) munch = x;
+  const bool is_prefix_free = munch == x && (x == kEmptyString || nodes_[x].kind == Kind::kByteSet);
+  if (is_prefix_free || munch <= kEmptyString) return x;
+  const Hash128 hash = Hasher(kTagGreedy).Add(hashes_[x]).Add(hashes_[munch]).Add(may_block).Finish();
+  return Intern(MakeNode(Kind::kGreedy, x, munch, may_block), hash);
 }
 
 ExprId ExprSet::MakeBody(ExprId x, std::string_view label) {

@@ -1,0 +1,172 @@
+"""A context-free grammar over terminals, whatever notation it was written in.
+
+Nodes are numbered as they are made, children before their parents: analyses are loops. A terminal node is an occurrence:
+two places that want the same terminal are two nodes, because what may stand there depends on the place (lexing.py).
+Left recursion is allowed here; recursion.py rewrites it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ...errors import LarkError
+from .syntax import Source
+
+if TYPE_CHECKING:
+    from .terminals import Terminal
+
+__all__ = ["Grammar", "Node", "Rule"]
+
+
+@dataclass(slots=True)
+class Node:
+    """`kind`: seq, alt; repeat, whose value is (least, most or None); rule, term: a number; expr: (set, root)."""
+
+    kind: str
+    items: tuple[int, ...] = ()
+    value: Any = None
+
+
+@dataclass(slots=True)
+class Rule:
+    name: str
+    body: int
+    at: int = 0
+
+
+@dataclass
+class Grammar:
+    source: Source
+    nodes: list[Node] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    terminals: list[Terminal] = field(default_factory=list)
+    ignored: list[int] = field(default_factory=list)
+    start: int = 0
+    skips_at_start: bool = True  # may ignored text come first?
+
+    def __post_init__(self) -> None:
+        self.empty = self.add("seq")
+
+    # ------------------------------------------------------------------------------ making nodes
+
+    def add(self, kind: str, items: Iterable[int] = (), value: Any = None) -> int:
+        self.nodes.append(Node(kind, tuple(items), value))
+        return len(self.nodes) - 1
+
+    def seq(self, *items: int) -> int:
+        kept = [i for i in items if i != self.empty]
+        return kept[0] if len(kept) == 1 else self.add("seq", kept) if kept else self.empty
+
+    def alt(self, items: Iterable[int]) -> int:
+        kept = list(dict.fromkeys(items))
+        return kept[0] if len(kept) == 1 else self.add("alt", kept)
+
+    def optional(self, item: int) -> int:
+        return self.repeat(item, 0, 1)
+
+    def repeat(self, item: int, least: int, most: int | None) -> int:
+        if item == self.empty or most == 0:
+            return self.empty
+        return item if (least, most) == (1, 1) else self.add("repeat", [item], (least, most))
+
+    def rule(self, name: str, body: int | None = None, at: int = 0) -> int:
+        """A new rule's number; the body may follow later."""
+        self.rules.append(Rule(name, self.empty if body is None else body, at))
+        return len(self.rules) - 1
+
+    # ------------------------------------------------------------------------------ going through them
+
+    def reachable(self, roots: Iterable[int], into_rules: bool = False) -> list[int]:
+        """The nodes below `roots`, children first."""
+        seen: set[int] = set()
+        stack = list(roots)
+        while stack:
+            i = stack.pop()
+            if i in seen:
+                continue
+            seen.add(i)
+            node = self.nodes[i]
+            stack += node.items
+            if into_rules and node.kind == "rule":
+                stack.append(self.rules[node.value].body)
+        return sorted(seen)
+
+    def used_rules(self) -> list[int]:
+        """The rules that the start rule leads to, itself first."""
+        found = {self.start: None}
+        for number in self._growing(found):
+            for i in self.reachable([self.rules[number].body]):
+                if self.nodes[i].kind == "rule":
+                    found.setdefault(self.nodes[i].value)
+        return list(found)
+
+    @staticmethod
+    def _growing(found: dict[int, None]) -> Iterator[int]:
+        done = 0
+        while done < len(found):
+            batch = list(found)[done:]
+            done = len(found)
+            yield from batch
+
+    def nullable_rules(self, rules: list[int]) -> set[int]:
+        """Those that have the empty text."""
+        return self._least(rules, lambda node, nullable: self._is_nullable(node, nullable))
+
+    def productive_rules(self, rules: list[int]) -> set[int]:
+        """Those that have a text at all."""
+        return self._least(rules, self._is_productive)
+
+    def _least(self, rules: list[int], holds: Any) -> set[int]:
+        """The least set of rules of which `holds(body, set)`; a rule is asked again when one in its body has come in."""
+        users: dict[int, list[int]] = {}
+        for number in rules:
+            for i in self.reachable([self.rules[number].body]):
+                if self.nodes[i].kind == "rule":
+                    users.setdefault(self.nodes[i].value, []).append(number)
+        found: set[int] = set()
+        work = list(reversed(rules))
+        while work:
+            number = work.pop()
+            if number not in found and holds(self.rules[number].body, found):
+                found.add(number)
+                work += users.get(number, ())
+        return found
+
+    def _is_nullable(self, root: int, rules: set[int]) -> bool:
+        return self.nullable_nodes([root], rules)[root]
+
+    def nullable_nodes(self, roots: Iterable[int], rules: set[int]) -> dict[int, bool]:
+        """Which nodes below `roots` have the empty text."""
+        found: dict[int, bool] = {}
+        for i in self.reachable(roots):
+            node = self.nodes[i]
+            if node.kind in ("seq", "alt"):
+                values = (found[k] for k in node.items)
+                found[i] = all(values) if node.kind == "seq" else any(values)
+            elif node.kind == "repeat":
+                found[i] = node.value[0] == 0 or found[node.items[0]]
+            elif node.kind == "rule":
+                found[i] = node.value in rules
+            elif node.kind == "expr":
+                found[i] = node.value[0].nullable(node.value[1])
+            else:
+                found[i] = self.terminals[node.value].nullable
+        return found
+
+    def _is_productive(self, root: int, rules: set[int]) -> bool:
+        found: dict[int, bool] = {}
+        for i in self.reachable([root]):
+            node = self.nodes[i]
+            if node.kind in ("seq", "alt"):
+                values = (found[k] for k in node.items)
+                found[i] = all(values) if node.kind == "seq" else any(values)
+            elif node.kind == "repeat":
+                found[i] = node.value[0] == 0 or found[node.items[0]]
+            else:
+                found[i] = node.kind != "rule" or node.value in rules
+        return found[root]
+
+    def fail(self, what: str, at: int) -> None:
+        self.source.fail(what, at, LarkError)

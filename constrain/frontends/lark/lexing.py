@@ -1,0 +1,345 @@
+"""Which lexeme stands where: the lexer's choices, found beforehand for every place in the grammar.
+
+Lark's contextual lexer asks, behind each token, the terminals that the parser could take there, in one order, and takes what
+the first one that fits returns; a string that such a regex matches whole is the string (a keyword). So terminal T with
+text w stands at a place only if, among the terminals of that place,
+
+- `re` would return w for T, and not more: T's own text is greedy (preference.py);
+- no terminal before T in the order fits there, not even one that is longer than w and goes on in what follows;
+- w is none of the strings that T would swallow.
+
+The first and the third are languages of w; what may go on behind w is the `munch` of a Greedy node. The terminals of a place
+are those that may follow a terminal which may come before it. That is never less than what Lark's parser would take there
+(an LALR state looks at least as far), and asking more terminals only refuses more: so what is let through parses with Lark.
+
+`lexer="basic"` asks all terminals everywhere, `"dynamic"` none: every terminal matches what it can, as in scannerless parsing.
+
+A greedy lexeme may leave no way on: a name directly before another. Where white space may come between, or what follows
+begins with other bytes, there always is one; elsewhere its node says that it may block, and liveness is searched.
+
+Source: lark/lexer.py (`BasicLexer`, `ContextualLexer`, `_create_unless`). Held by tests/test_lark.py and test_grammars.py.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from .grammar import Grammar
+from .terminals import Terminal
+
+__all__ = ["Lexing"]
+
+MAX_EXPLORED = 3000
+
+
+def members(bits: int) -> Iterator[int]:
+    """The numbers of a set that is kept as the bits of an int."""
+    while bits:
+        low = bits & -bits
+        yield low.bit_length() - 1
+        bits ^= low
+
+
+class Neighbours:
+    """Which terminals may stand beside which: a set of terminals is an int, bit t for terminal t.
+
+    Parts that are expressions (`%json`) have numbers behind those of the terminals; the highest bit is the start of the text.
+    """
+
+    def __init__(self, grammar: Grammar, rules: list[int], nullable: set[int]) -> None:
+        self.grammar = grammar
+        self.rules = rules
+        bodies = [grammar.rules[r].body for r in rules]
+        self.nodes = grammar.reachable(bodies)
+        self.nullable = grammar.nullable_nodes(bodies, nullable)
+        self.opaque = {i: len(grammar.terminals) + k for k, i in enumerate(i for i in self.nodes if grammar.nodes[i].kind == "expr")}
+        self.at_start = 1 << (len(grammar.terminals) + len(self.opaque))
+        self.first = self.edges(first=True)
+        self.last = self.edges(first=False)
+        self.following = self.find_following()
+        self.before = self.find_before()
+
+    def edges(self, first: bool) -> dict[int, int]:
+        """By node, the terminals that its texts may begin (or end) with; rules again and again until nothing changes."""
+        grammar, found, of_rule = self.grammar, dict[int, int](), dict.fromkeys(self.rules, 0)
+        reached = {r: grammar.reachable([grammar.rules[r].body]) for r in self.rules}
+        users: dict[int, list[int]] = {}
+        for r, nodes in reached.items():
+            for i in nodes:
+                if grammar.nodes[i].kind == "rule":
+                    users.setdefault(grammar.nodes[i].value, []).append(r)
+        work = list(self.rules)
+        while work:
+            r = work.pop()
+            for i in reached[r]:
+                found[i] = self.edge(i, found, of_rule, first)
+            new = found[grammar.rules[r].body]
+            if new != of_rule[r]:
+                of_rule[r] = new
+                work += users.get(r, ())
+        return found
+
+    def edge(self, i: int, found: dict[int, int], of_rule: dict[int, int], first: bool) -> int:
+        node = self.grammar.nodes[i]
+        if node.kind == "term":
+            return 1 << int(node.value)
+        if node.kind == "expr":
+            return 1 << self.opaque[i]
+        if node.kind == "rule":
+            return of_rule[node.value]
+        bits = 0
+        for k in node.items if first else reversed(node.items):
+            bits |= found[k]
+            if node.kind == "seq" and not self.nullable[k]:
+                break
+        return bits
+
+    def find_following(self) -> list[int]:
+        """By terminal, what may come directly behind it."""
+        following = [0] * self.at_start.bit_length()
+        done: set[tuple[int, int]] = set()
+
+        def join(left: int, right: int) -> None:
+            if left and right and (left, right) not in done:
+                done.add((left, right))
+                for t in members(left):
+                    following[t] |= right
+
+        for i in self.nodes:
+            node = self.grammar.nodes[i]
+            if node.kind == "repeat" and node.value[1] != 1:
+                join(self.last[node.items[0]], self.first[node.items[0]])
+            if node.kind == "seq":
+                last = 0
+                for k in node.items:
+                    join(last, self.first[k])
+                    last = last | self.last[k] if self.nullable[k] else self.last[k]
+        return following
+
+    def find_before(self) -> dict[int, int]:
+        """By node, what may come directly before it."""
+        grammar = self.grammar
+        of_rule = dict.fromkeys(self.rules, 0)
+        of_rule[grammar.start] = self.at_start
+        reached = {r: grammar.reachable([grammar.rules[r].body])[::-1] for r in self.rules}
+        found: dict[int, int] = {}
+        work = [grammar.start]
+        while work:
+            r = work.pop()
+            found[grammar.rules[r].body] = found.get(grammar.rules[r].body, 0) | of_rule[r]
+            for i in reached[r]:
+                node, before = grammar.nodes[i], found.get(i, 0)
+                if node.kind == "rule":
+                    if before | of_rule[node.value] != of_rule[node.value]:
+                        of_rule[node.value] |= before
+                        work.append(node.value)
+                elif node.kind == "repeat" and node.value[1] != 1:
+                    before |= self.last[node.items[0]]
+                for k in node.items:
+                    found[k] = found.get(k, 0) | before
+                    if node.kind == "seq":
+                        before = before | self.last[k] if self.nullable[k] else self.last[k]
+        return found
+
+
+class Lexing:
+    """The expression of the lexeme at each place."""
+
+    def __init__(self, grammar: Grammar, expr_set: Any, reading: str) -> None:
+        self.grammar = grammar
+        self.set = expr_set
+        self.reading = reading
+        self.terminals = grammar.terminals
+        self.made: dict[tuple, int] = {}
+        self.contexts: dict[int, int] = {}
+        if reading == "dynamic":
+            return
+        self.rules = grammar.used_rules()
+        self.neighbours = Neighbours(grammar, self.rules, grammar.nullable_rules(self.rules))
+        self.ignored = reduce(or_, (1 << t for t in grammar.ignored), 0)
+        self.used = self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in self.neighbours.nodes if grammar.nodes[i].kind == "term"), 0)
+        self.first_bytes = [self.bytes_of(self.set.live_bytes(t.root)) for t in self.terminals]
+        self.opaque_bytes = {number: self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i, number in self.neighbours.opaque.items()}
+        self.rivals_of = _Rivals(self)
+        self.separators = [t for t in grammar.ignored if self.separates(t)]
+
+    @staticmethod
+    def bytes_of(data: bytes) -> int:
+        return reduce(or_, (1 << b for b in data), 0)
+
+    # ------------------------------------------------------------------------------ places
+
+    def at(self, place: int) -> int:
+        """The lexeme at a terminal node."""
+        number = int(self.grammar.nodes[place].value)
+        if self.reading == "dynamic":
+            return int(self.set.lexeme(self.terminals[number].root))
+        return self.lexeme(number, self.context(self.neighbours.before.get(place, 0)))
+
+    def skip(self) -> int:
+        """Ignored text, as much as there is."""
+        union = self.set.union
+        if self.reading == "dynamic":
+            return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, -1))
+        return int(self.set.repeat(union([self.lexeme(t, self.used) for t in self.grammar.ignored]), 0, -1))
+
+    def context(self, before: int) -> int:
+        """The terminals that are asked for behind any of `before`."""
+        if self.reading == "basic":
+            return self.used
+        if before not in self.contexts:
+            n, found = self.neighbours, 0
+            for t in members(before & ~n.at_start):
+                found |= n.following[t]
+            if before & n.at_start:
+                found |= n.first.get(self.grammar.rules[self.grammar.start].body, 0)
+            self.contexts[before] = (found | self.ignored) & self.used
+        return self.contexts[before]
+
+    # ------------------------------------------------------------------------------ lexemes
+
+    def lexeme(self, number: int, context: int) -> int:
+        terminal = self.terminals[number]
+        if terminal.plain or terminal.lazy:
+            return int(self.set.lexeme(terminal.root))
+        rivals = self.rivals_of(number) & context
+        key = (number, rivals)
+        if key not in self.made:
+            self.made[key] = self.make(number, [self.terminals[t] for t in members(rivals)])
+        return self.made[key]
+
+    def make(self, number: int, rivals: list[Terminal]) -> int:
+        terminal, s = self.terminals[number], self.set
+        earlier = [t for t in rivals if t.order < terminal.order]
+        swallowers = sorted((t for t in rivals if self.swallows(t, terminal)), key=lambda t: t.order)
+        embedded = {id(t) for t in rivals for r in [terminal, *rivals] if self.swallows(r, t) and _has_flags_of(r, t)}
+        ways = []
+        if swallowers:  # as what the first of them returns, when that is the string whole
+            first = swallowers[0]
+            before = [t for t in earlier if t.order < first.order and id(t) not in embedded]
+            ways.append(self.lexed(number, terminal.root, first.root, before))
+        if not swallowers or not any(_has_flags_of(r, terminal) for r in swallowers):
+            mine = [t for t in rivals if self.swallows(terminal, t)]
+            root = terminal.root
+            if mine:
+                root = s.intersection([root, s.complement(s.union([t.root for t in mine]))])
+            before = [t for t in earlier if id(t) not in embedded]
+            ways.append(self.lexed(number, root, terminal.root, before))
+        return int(s.union(ways))
+
+    def swallows(self, regex: Terminal, string: Terminal) -> bool:
+        """Is the string a keyword to the regex?"""
+        if not string.is_string or regex.is_string or regex.lazy or regex.plain or regex.priority != string.priority:
+            return False
+        assert string.pattern is not None
+        return bool(self.set.matches(regex.root, string.pattern.value.encode()))
+
+    def lexed(self, number: int, root: int, munch: int, earlier: list[Terminal]) -> int:
+        """Texts of `root` that go on neither as `munch` nor as an earlier terminal, and in which none of these fits."""
+        s = self.set
+        anything, some = s.ANYTHING, s.concat([s.byte_range(0, 255), s.ANYTHING])
+        rest = s.union([t.root for t in earlier])
+        if earlier and not s.is_empty(s.intersection([root, s.concat([rest, anything])])):
+            root = s.intersection([root, s.complement(s.concat([rest, anything]))])
+        if root != munch:
+            root = s.tabulated(root)
+        if root == s.NO_MATCH:
+            return int(root)
+        if earlier and not s.is_empty(s.intersection([rest, s.concat([root, some])])):
+            munch = s.tabulated(s.union([munch, rest]))
+        if s.is_empty(s.intersection([munch, s.concat([root, some])])):
+            return int(s.lexeme(root))
+        return int(s.greedy(root, munch, self.may_block(number, root, munch)))
+
+    # ------------------------------------------------------------------------------ does something always fit behind?
+
+    def going_on(self, root: int, munch: int) -> list[int]:
+        """By place where a lexeme may end, the bytes by which a longer one goes on."""
+        s = self.set
+        start = s.greedy(root, munch, True)
+        seen, work, found = {(root, munch)}, [(root, munch)], set[int]()
+        while work and len(seen) < MAX_EXPLORED:
+            x, m = work.pop()
+            if s.nullable(x):
+                found.add(self.bytes_of(s.live_bytes(m)))
+            for some in s.live_classes(s.union([x, m]) if x != m else x):
+                after = (s.step(x, some[0]), s.step(m, some[0]))
+                if after[0] != s.NO_MATCH and after not in seen:
+                    seen.add(after)
+                    work.append(after)
+        del start
+        return list(found)
+
+    def bytes_behind(self, number: int) -> set[int]:
+        """The first bytes of each terminal that may come directly behind this one."""
+        n = self.neighbours
+        num = len(self.terminals)
+        return {self.first_bytes[t] if t < num else self.opaque_bytes[t] for t in members(n.following[number] & ~n.at_start)}
+
+    def may_block(self, number: int, root: int, munch: int) -> bool:
+        places = self.going_on(root, munch)
+        if number in self.grammar.ignored:
+            behind = {self.first_bytes[t] for t in members(self.used)} | set(self.opaque_bytes.values())
+        else:
+            behind = self.bytes_behind(number)
+        if all(first & ~going_on for going_on in places for first in behind):
+            return False
+        return not any(all(self.first_bytes[t] & ~going_on for going_on in places) for t in self.separators)
+
+    def separates(self, number: int) -> bool:
+        """Does every terminal fit behind this ignored one?"""
+        root = self.terminals[number].root
+        places = self.going_on(root, root)
+        behind = [*self.first_bytes, *self.opaque_bytes.values()]
+        return all(first & ~going_on for going_on in places for first in behind if first)
+
+
+def _has_flags_of(regex: Terminal, string: Terminal) -> bool:
+    """Lark leaves a string out of the order where a regex with all its flags swallows it."""
+    return string.pattern is not None and (regex.pattern is None or string.pattern.flags <= regex.pattern.flags)
+
+
+class _Rivals:
+    """By terminal, those that could take its place or part of it: found by prefixes among strings, by first bytes else."""
+
+    def __init__(self, lexing: Lexing) -> None:
+        self.lexing = lexing
+        self.found: dict[int, int] = {}
+        used = list(members(lexing.used))
+        self.texts = sorted((lexing.terminals[t].pattern.value, t) for t in used if _is_plain_string(lexing.terminals[t]))  # type: ignore[union-attr]
+        self.by_text = {}
+        for text, t in self.texts:
+            self.by_text[text] = self.by_text.get(text, 0) | 1 << t
+        self.others = [t for t in used if not _is_plain_string(lexing.terminals[t])]
+
+    def __call__(self, number: int) -> int:
+        if number not in self.found:
+            terminal, first = self.lexing.terminals[number], self.lexing.first_bytes
+            if _is_plain_string(terminal):
+                assert terminal.pattern is not None
+                found = self.with_common_beginning(terminal.pattern.value)
+            else:
+                found = reduce(or_, (1 << t for _, t in self.texts if first[t] & first[number]), 0)
+            found |= reduce(or_, (1 << t for t in self.others if first[t] & first[number]), 0)
+            self.found[number] = found & ~(1 << number)
+        return self.found[number]
+
+    def with_common_beginning(self, text: str) -> int:
+        found = 0
+        for end in range(1, len(text) + 1):
+            found |= self.by_text.get(text[:end], 0)
+        for i in range(bisect_left(self.texts, (text, -1)), len(self.texts)):
+            if not self.texts[i][0].startswith(text):
+                break
+            found |= 1 << self.texts[i][1]
+        return found
+
+
+def _is_plain_string(terminal: Terminal) -> bool:
+    return terminal.is_string and terminal.pattern is not None and not terminal.pattern.flags
+
+

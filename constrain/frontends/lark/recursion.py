@@ -1,0 +1,226 @@
+"""Left recursion, rewritten: direct, through other rules, and hidden behind parts that may be empty.
+
+Rules that can begin with each other are solved together, like a system of linear equations over languages: the nonempty
+texts of rule i are B_i, which begin with none of these rules, and whatever follows one of them first,
+
+    A_i = B_i ∪ A_1·C_1i ∪ … ∪ A_n·C_ni,   so   A_i = ⋃_j B_j·N_ji   with   N_ji = {ε if j = i} ∪ ⋃_k C_jk·N_ki.
+
+The N are rules that recur on the right. Alone, a rule is A = B·C*, and the repetition keeps what an ambiguous grammar piles
+up in one place (C*·C* = C*). Where C_jk has the empty text (a rule that is another one), the steps that it allows for
+nothing are taken beforehand. The language stays the same, and so does every neighbour of every terminal.
+
+Source: Arden's lemma; Greibach 1965, Rosenkrantz 1967 for the matrix form. Held by tests/test_lark.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .grammar import Grammar
+
+__all__ = ["without_left_recursion"]
+
+
+@dataclass(slots=True)
+class Split:
+    """A part's texts: the empty one?; nonempty ones that begin with no rule of the component; by such a rule, what follows."""
+
+    nullable: bool
+    base: list[int]
+    behind: dict[int, list[int]]
+
+
+def without_left_recursion(grammar: Grammar, rules: list[int], nullable: set[int]) -> None:
+    """Rewrites the bodies of the rules that can begin with themselves."""
+    rewriter = _Rewriter(grammar, nullable)
+    components = rewriter.components(rules)
+    for component in components:
+        rewriter.solve(component)
+
+
+class _Rewriter:
+    def __init__(self, grammar: Grammar, nullable: set[int]) -> None:
+        self.grammar = grammar
+        self.nullable = nullable
+        self.nonempty_rules: dict[int, int] = {}
+        self.original: dict[int, int] = {}
+
+    # ------------------------------------------------------------------------------ which rules
+
+    def beginnings(self, rule: int) -> list[int]:
+        """The rules that a text of `rule` may begin with, behind nothing."""
+        grammar, found = self.grammar, []
+        body = grammar.rules[rule].body
+        empty = grammar.nullable_nodes([body], self.nullable)
+        stack, seen = [body], set()
+        while stack:
+            i = stack.pop()
+            if i in seen:
+                continue
+            seen.add(i)
+            node = grammar.nodes[i]
+            if node.kind == "rule":
+                found.append(node.value)
+            for k in node.items:
+                stack.append(k)
+                if node.kind == "seq" and not empty[k]:
+                    break
+        return found
+
+    def components(self, rules: list[int]) -> list[list[int]]:
+        """The strongly connected sets of rules that begin with each other (Tarjan 1972), without recursion."""
+        edges = {r: self.beginnings(r) for r in rules}
+        index: dict[int, int] = {}
+        low: dict[int, int] = {}
+        on_stack: set[int] = set()
+        stack: list[int] = []
+        found: list[list[int]] = []
+        for root in rules:
+            if root in index:
+                continue
+            work = [(root, 0)]
+            while work:
+                r, k = work.pop()
+                if k == 0:
+                    index[r] = low[r] = len(index)
+                    stack.append(r)
+                    on_stack.add(r)
+                if k < len(edges[r]):
+                    work.append((r, k + 1))
+                    following = edges[r][k]
+                    if following not in index:
+                        work.append((following, 0))
+                    elif following in on_stack:
+                        low[r] = min(low[r], index[following])
+                    continue
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[r])
+                if low[r] == index[r]:
+                    component: list[int] = []
+                    while not component or component[-1] != r:
+                        component.append(stack.pop())
+                        on_stack.discard(component[-1])
+                    if len(component) > 1 or r in edges[r]:
+                        found.append(component)
+        return found
+
+    # ------------------------------------------------------------------------------ parts
+
+    def split(self, root: int, component: set[int]) -> Split:
+        """Splits a part; what is in front only is looked at, children first, without recursion."""
+        grammar = self.grammar
+        empty = grammar.nullable_nodes([root], self.nullable)
+        needed: set[int] = set()
+        stack = [root]
+        while stack:
+            i = stack.pop()
+            if i in needed:
+                continue
+            needed.add(i)
+            node = grammar.nodes[i]
+            for k in node.items:
+                stack.append(k)
+                if node.kind == "seq" and not empty[k]:
+                    break
+        found: dict[int, Split] = {}
+        for i in sorted(needed):
+            found[i] = self.split_node(i, found, empty, component)
+        return found[root]
+
+    def split_node(self, i: int, found: dict[int, Split], empty: dict[int, bool], component: set[int]) -> Split:
+        grammar, node = self.grammar, self.grammar.nodes[i]
+        if node.kind == "rule":
+            if node.value in component:
+                return Split(empty[i], [], {node.value: [grammar.empty]})
+            return Split(empty[i], [self.nonempty(node.value) if empty[i] else i], {})
+        if node.kind in ("term", "expr"):
+            return Split(empty[i], [self.nonempty_expr(i) if empty[i] else i], {})
+        made = Split(empty[i], [], {})
+        if node.kind == "alt":
+            for k in node.items:
+                self.extend(made, found[k], grammar.empty)
+        elif node.kind == "repeat":
+            least, most = node.value
+            item = found[node.items[0]]
+            again = 0 if item.nullable else max(0, least - 1)
+            self.extend(made, item, grammar.repeat(node.items[0], again, None if most is None else most - 1))
+        else:
+            rests = [grammar.empty]
+            for k in reversed(node.items):
+                rests.append(grammar.seq(k, rests[-1]))
+            rests.reverse()
+            for position, k in enumerate(node.items):
+                self.extend(made, found[k], rests[position + 1])
+                if not empty[k]:
+                    break
+        return made
+
+    def extend(self, split: Split, part: Split, rest: int) -> None:
+        """Adds `part` with `rest` behind it."""
+        grammar = self.grammar
+        split.base += [grammar.seq(b, rest) for b in part.base]
+        for rule, behind in part.behind.items():
+            split.behind.setdefault(rule, []).extend(grammar.seq(b, rest) for b in behind)
+
+    def nonempty(self, rule: int) -> int:
+        """A rule of the nonempty texts of a rule that may be empty."""
+        grammar = self.grammar
+        if rule not in self.nonempty_rules:
+            name = grammar.rules[rule].name
+            self.nonempty_rules[rule] = grammar.rule(name, at=grammar.rules[rule].at)
+            split = self.split(grammar.rules[rule].body, set())
+            grammar.rules[self.nonempty_rules[rule]].body = grammar.alt(split.base)
+        return grammar.add("rule", value=self.nonempty_rules[rule])
+
+    def nonempty_expr(self, i: int) -> int:
+        expr_set, root = self.grammar.nodes[i].value
+        some = expr_set.concat([expr_set.byte_range(0, 255), expr_set.ANYTHING])
+        return self.grammar.add("expr", value=(expr_set, expr_set.intersection([root, some])))
+
+    # ------------------------------------------------------------------------------ solving
+
+    def solve(self, component: list[int]) -> None:
+        grammar = self.grammar
+        splits = {r: self.split(grammar.rules[r].body, set(component)) for r in component}
+        if len(component) == 1:
+            (rule,) = component
+            split = splits[rule]
+            steps = [self.nonempty_part(c) for c in split.behind[rule] if c != grammar.empty]
+            again = grammar.repeat(grammar.alt(s for step in steps for s in step), 0, None) if any(steps) else grammar.empty
+            self.define(rule, [grammar.seq(grammar.alt(split.base), again)] if split.base else [])
+            return
+        ends = self.ends(component, splits)
+        for i in component:
+            self.define(i, [grammar.seq(b, end) for j in component for b in splits[j].base for end in [ends.get((j, i))] if end is not None])
+
+    def define(self, rule: int, texts: list[int]) -> None:
+        body = self.grammar.alt([*texts, self.grammar.empty] if rule in self.nullable else texts)
+        self.grammar.rules[rule].body = body
+
+    def nonempty_part(self, node: int) -> list[int]:
+        return self.split(node, set()).base
+
+    def ends(self, component: list[int], splits: dict[int, Split]) -> dict[tuple[int, int], int]:
+        """N_ji as nodes, for those pairs where j can become i at all."""
+        grammar = self.grammar
+        nothing: dict[int, set[int]] = {j: {j} for j in component}  # what j becomes for nothing
+        steps: dict[int, dict[int, list[int]]] = {j: {} for j in component}
+        for k in component:
+            for j, coefficients in splits[k].behind.items():
+                for c in coefficients:
+                    split = self.split(c, set())
+                    if split.nullable:
+                        nothing[j].add(k)
+                    steps[j].setdefault(k, []).extend(split.base)
+        for _ in component:  # transitive closure
+            for j in component:
+                nothing[j] = set().union(*(nothing[k] for k in nothing[j]))
+        numbers = {(j, i): grammar.rule(f"{grammar.rules[i].name}", at=grammar.rules[i].at) for j in component for i in component}
+        for (j, i), number in numbers.items():
+            ways = [grammar.empty] if i in nothing[j] else []
+            for j2 in nothing[j]:
+                for k, several in steps[j2].items():
+                    onward = grammar.add("rule", value=numbers[k, i])
+                    ways += [grammar.seq(step, onward) for step in several]
+            grammar.rules[number].body = grammar.alt(ways)
+        return {pair: grammar.add("rule", value=number) for pair, number in numbers.items()}
