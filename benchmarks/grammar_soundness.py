@@ -15,8 +15,9 @@ import random
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import constrain
 from tests import grammar_corpus as corpus
@@ -100,21 +101,32 @@ class Tally:
         yield "offset here, offset by the oracle", self.misplaced
 
 
+def batches(items: Iterable, size: int = 200) -> Iterator[list]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
 def compare(grammar: corpus.Grammar, num_samples: int, num_mutated: int, with_offsets: bool) -> Tally:
+    """One grammar; every 200 texts a new expression, as one keeps all states that it ever met."""
     tally, begin = Tally(grammar), time.perf_counter()
-    expr = constrain.lark(grammar.text, lexer=grammar.lexer)
-    samples = dict.fromkeys(expr.sample(seed=seed) for seed in range(num_samples))
+    samples: dict[str, None] = {}
+    for seeds in batches(range(num_samples)):
+        expr = constrain.lark(grammar.text, lexer=grammar.lexer)
+        samples |= dict.fromkeys(expr.sample(seed=seed) for seed in seeds if not expr.is_empty())
     tally.samples = len(samples)
     tally.unsound = [text for text in samples if not corpus.lark_accepts(grammar, text)]
     liveness = Liveness(grammar)
-    for text in mutated_texts(grammar, num_mutated):
-        ours, theirs = expr.explain(text), corpus.lark_accepts(grammar, text)
-        tally.mutated += 1
-        tally.accepted += theirs
-        if ours.matches != theirs:
-            (tally.too_wide if ours.matches else tally.too_narrow).append(text)
-        elif with_offsets and not theirs and (offset := liveness.longest_live_prefix(text)) != ours.offset:
-            tally.misplaced.append((text, ours.offset, offset))
+    for texts in batches(mutated_texts(grammar, num_mutated)):
+        expr = constrain.lark(grammar.text, lexer=grammar.lexer)
+        for text in texts:
+            ours, theirs = expr.explain(text), corpus.lark_accepts(grammar, text)
+            tally.mutated += 1
+            tally.accepted += theirs
+            if ours.matches != theirs:
+                (tally.too_wide if ours.matches else tally.too_narrow).append(text)
+            elif with_offsets and not theirs and (offset := liveness.longest_live_prefix(text)) != ours.offset:
+                tally.misplaced.append((text, ours.offset, offset))
     tally.seconds = time.perf_counter() - begin
     return tally
 
