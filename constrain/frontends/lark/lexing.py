@@ -9,8 +9,9 @@ text w stands at a place only if, among the terminals of that place,
 - w is none of the strings that T would swallow.
 
 The first and the third are languages of w; what may go on behind w is the `munch` of a Greedy node. The terminals of a place
-are those that may follow a terminal which may come before it. That is never less than what Lark's parser would take there
-(an LALR state looks at least as far), and asking more terminals only refuses more: so what is let through parses with Lark.
+are those of the parser's states there (places.py; in a very large grammar those that may follow a terminal which may come
+before). That is never less than what Lark asks for, and asking more terminals only refuses more: so what is let through parses
+with Lark.
 
 `lexer="basic"` asks all terminals everywhere, `"dynamic"` none: every terminal matches what it can, as in scannerless parsing.
 
@@ -23,25 +24,17 @@ Source: lark/lexer.py (`BasicLexer`, `ContextualLexer`, `_create_unless`). Held 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 from typing import Any
 
 from .grammar import Grammar
+from .places import contexts, members
 from .terminals import Terminal
 
 __all__ = ["Lexing"]
 
 MAX_EXPLORED = 3000
-
-
-def members(bits: int) -> Iterator[int]:
-    """The numbers of a set that is kept as the bits of an int."""
-    while bits:
-        low = bits & -bits
-        yield low.bit_length() - 1
-        bits ^= low
 
 
 class Neighbours:
@@ -156,12 +149,16 @@ class Lexing:
         self.terminals = grammar.terminals
         self.made: dict[tuple, int] = {}
         self.contexts: dict[int, int] = {}
+        self.places: dict[int, int] | None = None
         if reading == "dynamic":
             return
         self.rules = grammar.used_rules()
-        self.neighbours = Neighbours(grammar, self.rules, grammar.nullable_rules(self.rules))
+        nullable = grammar.nullable_rules(self.rules)
+        self.neighbours = Neighbours(grammar, self.rules, nullable)
+        if reading == "contextual":
+            self.places = contexts(grammar, self.rules, nullable)
         self.ignored = reduce(or_, (1 << t for t in grammar.ignored), 0)
-        self.used = self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in self.neighbours.nodes if grammar.nodes[i].kind == "term"), 0)
+        self.used = (1 << len(self.terminals)) - 1 if reading == "basic" else self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in self.neighbours.nodes if grammar.nodes[i].kind == "term"), 0)
         self.first_bytes = [self.bytes_of(self.set.live_bytes(t.root)) for t in self.terminals]
         self.opaque_bytes = {number: self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i, number in self.neighbours.opaque.items()}
         self.rivals_of = _Rivals(self)
@@ -178,6 +175,8 @@ class Lexing:
         number = int(self.grammar.nodes[place].value)
         if self.reading == "dynamic":
             return int(self.set.lexeme(self.terminals[number].root))
+        if self.places is not None:
+            return self.lexeme(number, (self.places.get(place, 0) | self.ignored) & self.used)
         return self.lexeme(number, self.context(self.neighbours.before.get(place, 0)))
 
     def skip(self) -> int:
@@ -300,7 +299,7 @@ class Lexing:
 
 def _has_flags_of(regex: Terminal, string: Terminal) -> bool:
     """Lark leaves a string out of the order where a regex with all its flags swallows it."""
-    return string.pattern is not None and (regex.pattern is None or string.pattern.flags <= regex.pattern.flags)
+    return string.pattern is not None and (regex.pattern is None or frozenset(string.pattern.flags) <= frozenset(regex.pattern.flags))
 
 
 class _Rivals:
@@ -311,7 +310,7 @@ class _Rivals:
         self.found: dict[int, int] = {}
         used = list(members(lexing.used))
         self.texts = sorted((lexing.terminals[t].pattern.value, t) for t in used if _is_plain_string(lexing.terminals[t]))  # type: ignore[union-attr]
-        self.by_text = {}
+        self.by_text: dict[str, int] = {}
         for text, t in self.texts:
             self.by_text[text] = self.by_text.get(text, 0) | 1 << t
         self.others = [t for t in used if not _is_plain_string(lexing.terminals[t])]

@@ -135,12 +135,32 @@ class LarkReader:
             at = self.main.syntax.definitions[0].at if self.main.syntax.definitions else 0
             self.main.source.fail(f"no rule {self.start_name!r} to start from{_nearest(self.start_name, self.main.scope)}", at)
         grammar.start = self.rule_number(self.main.scope[self.start_name], {})
+        if self.reading == "basic":
+            for name in self.kept_rules():
+                self.rule_number(name, {})
         while self.waiting:
             number, name, environment = self.waiting.pop()
             grammar.rules[number].body = self.body_of(name, environment)
         grammar.ignored = [self.anonymous(self.main, body) for body in self.main.syntax.ignored]
         self.warn_of_unused()
         return grammar
+
+    def kept_rules(self) -> list[str]:
+        """The rules whose terminals Lark's basic lexer knows: those that other rules use, though nothing may lead there."""
+        users: dict[str, set[str]] = {}
+        for name, bodies in self.definitions.items():
+            for definition, file in bodies:
+                nodes = file.syntax.nodes
+                for i in _below(nodes, definition.body) if not definition.is_terminal else ():
+                    repeated = nodes[i].kind == "repeat" and nodes[i].value[1] != 1
+                    for k in _below(nodes, i) if repeated else [i]:
+                        used = file.scope.get(nodes[k].value) if nodes[k].kind == "name" else None
+                        if used and (used != name or repeated):
+                            users.setdefault(used, set()).add(name)
+        kept = {n for n, bodies in self.definitions.items() if not bodies[0][0].is_terminal and not bodies[0][0].parameters}
+        while gone := {n for n in kept if not users.get(n, set()) & kept and n != self.main.scope[self.start_name]}:
+            kept -= gone
+        return [n for n in self.definitions if n in kept]
 
     def read_options(self, options: Any, at: int) -> None:
         for key, value in options.items():
@@ -201,7 +221,7 @@ class LarkReader:
 
     def part(self, file: File, body: int) -> Value:
         """What a part of a terminal matches; the terminals that it names are known."""
-        nodes, found = file.syntax.nodes, {}
+        nodes, found = file.syntax.nodes, dict[int, Value]()
         for i in _below(nodes, body):
             found[i] = self.value_of_node(file, nodes[i], [found[k] for k in nodes[i].items])
         return found[body]
@@ -211,7 +231,7 @@ class LarkReader:
         if node.kind in ("string", "regexp"):
             return Value(lexical.literal(file.source, node.value, node.at))
         if node.kind == "range":
-            return Value(lexical.range_pattern(file.source, *node.value, node.at))
+            return Value(lexical.range_pattern(file.source, node.value, node.at))
         if node.kind == "name" and _is_terminal(node.value):
             return self.values[self.resolve(file, node.value, node.at)]
         if node.kind == "seq":
@@ -224,7 +244,7 @@ class LarkReader:
             least, most = node.value
             if items[0].pattern is not None:
                 return Value(lexical.repeated(items[0].pattern, least, most))
-            return Value(root=s.repeat(items[0].root, least, -1 if most is None else most))
+            return Value(root=s.repeat(self.root_of(items[0], file, node.at), least, -1 if most is None else most))
         if node.kind == "and":
             return Value(root=s.intersection([self.root_of(v, file, node.at) for v in items]))
         if node.kind == "not":
@@ -288,9 +308,8 @@ class LarkReader:
 
     def terminal(self, name: str, value: Value, file: File, at: int, priority: int = 0, lazy: bool = False) -> int:
         s = self.expr_set
-        is_lexed = self.reading != "dynamic"
         if value.pattern is not None and not lazy:
-            root = lexical.language(value.pattern, self.alphabet, file.source, at, prefer=is_lexed)
+            root = lexical.language(value.pattern, self.alphabet, file.source, at, prefer=True)
         else:
             root = self.root_of(value, file, at)
         is_quote = value.pattern is None and not lazy and s.has_substring(root)

@@ -36,6 +36,7 @@ def without_left_recursion(grammar: Grammar, rules: list[int], nullable: set[int
     components = rewriter.components(rules)
     for component in components:
         rewriter.solve(component)
+    rewriter.define_nonempty()
 
 
 class _Rewriter:
@@ -43,7 +44,6 @@ class _Rewriter:
         self.grammar = grammar
         self.nullable = nullable
         self.nonempty_rules: dict[int, int] = {}
-        self.original: dict[int, int] = {}
 
     # ------------------------------------------------------------------------------ which rules
 
@@ -163,14 +163,18 @@ class _Rewriter:
             split.behind.setdefault(rule, []).extend(grammar.seq(b, rest) for b in behind)
 
     def nonempty(self, rule: int) -> int:
-        """A rule of the nonempty texts of a rule that may be empty."""
+        """A rule of the nonempty texts of a rule that may be empty; its body is found when all are rewritten."""
         grammar = self.grammar
         if rule not in self.nonempty_rules:
-            name = grammar.rules[rule].name
-            self.nonempty_rules[rule] = grammar.rule(name, at=grammar.rules[rule].at)
-            split = self.split(grammar.rules[rule].body, set())
-            grammar.rules[self.nonempty_rules[rule]].body = grammar.alt(split.base)
+            self.nonempty_rules[rule] = grammar.rule(grammar.rules[rule].name, at=grammar.rules[rule].at)
         return grammar.add("rule", value=self.nonempty_rules[rule])
+
+    def define_nonempty(self) -> None:
+        done = 0
+        while done < len(self.nonempty_rules):  # which grows
+            rule, number = list(self.nonempty_rules.items())[done]
+            self.grammar.rules[number].body = self.grammar.alt(self.split(self.grammar.rules[rule].body, set()).base)
+            done += 1
 
     def nonempty_expr(self, i: int) -> int:
         expr_set, root = self.grammar.nodes[i].value

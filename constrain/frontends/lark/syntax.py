@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ...errors import LarkError
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
+    from lark import Lark
+
+Token = Any  # lark.Token, a str with start_pos
 
 __all__ = ["Definition", "Import", "Node", "Source", "Syntax", "read_syntax"]
 
@@ -100,11 +102,13 @@ def read_syntax(text: str, name: str = "") -> Syntax:
     try:
         _parser(builder).parse(cut + "\n")
     except UnexpectedToken as error:
-        at = getattr(error.token, "start_pos", None)
-        what = "the end of the grammar" if error.token.type == "$END" else f"{str(error.token)[:40]!r}"
-        source.fail(f"unexpected {what}, expected {_expected(error.accepts or error.expected)}", len(text) if at is None else min(at, len(text)))
+        token: Token = error.token
+        what = "the end of the grammar" if token.type == "$END" else f"{str(token)[:40]!r}"
+        at = len(text) if token.start_pos is None else min(token.start_pos, len(text))
+        source.fail(f"unexpected {what}, expected {_expected(error.accepts or error.expected)}", at)
     except UnexpectedCharacters as error:
-        source.fail(f"unexpected character {cut[error.pos_in_stream]!r}, expected {_expected(error.allowed or ())}", error.pos_in_stream)
+        place = error.pos_in_stream or 0
+        source.fail(f"unexpected character {cut[place]!r}, expected {_expected(error.allowed or ())}", place)
     except UnexpectedEOF:
         source.fail("the grammar ends within a definition", len(text))
     return syntax

@@ -97,14 +97,14 @@ def literal(source: Source, text: str, at: int) -> Pattern:
     return PatternRE(value, flags, raw=text)
 
 
-def range_pattern(source: Source, first: str, last: str, at: int) -> Pattern:
+def range_pattern(source: Source, written: tuple[str, str], at: int) -> Pattern:
     from lark.lexer import PatternRE
 
-    ends = [_unescaped(end[1:-1]).replace("\\\\", "\\") for end in (first, last)]
+    ends = [_unescaped(end[1:-1]).replace("\\\\", "\\") for end in written]
     if not all(len(end) == 1 for end in ends):
-        source.fail(f"a range goes from one character to one character, not {first}..{last}", at)
+        source.fail(f"a range goes from one character to one character, not {'..'.join(written)}", at)
     if ends[0] > ends[1]:
-        source.fail(f"bad range {first}..{last}: the first character comes behind the last", at)
+        source.fail(f"bad range {'..'.join(written)}: the first character comes behind the last", at)
     return PatternRE("[{}-{}]".format(*(re.escape(end) for end in ends)))
 
 
