@@ -38,9 +38,17 @@ def main() -> int:
     print(f"| grammar | {' | '.join(f'{n} characters, µs each' for n in lengths)} | largest ratio |")
     print("|---" * (len(lengths) + 2) + "|")
     for ambiguous in GRAMMARS:
-        times = [time_per_byte(ambiguous, ambiguous.accept(n).encode(), options.repeats) for n in lengths]
-        ratio = max(b / a for a, b in zip(times, times[1:]))
-        print(f"| {ambiguous.name} | {' | '.join(f'{t:.2f}' for t in times)} | {ratio:.2f} |", flush=True)
+        times: list[float] = []
+        note = ""
+        for n in lengths:
+            try:
+                times.append(time_per_byte(ambiguous, ambiguous.accept(n).encode(), options.repeats))
+            except constrain.LimitExceeded as error:
+                note = f" ({error.limit} at {n})"
+                break
+        ratio = max((b / a for a, b in zip(times, times[1:])), default=0.0)
+        shown = [f"{t:.2f}" for t in times] + ["–"] * (len(lengths) - len(times))
+        print(f"| {ambiguous.name} | {' | '.join(shown)} | {ratio:.2f}{note} |", flush=True)
     return 0
 
 
