@@ -158,9 +158,10 @@ void BindExprSet(nb::module_& m) {
       .def("fenced", [](ExprSet& s, ExprId e) {
         return Locked(s, {e}, [&] { s.SealFor(e); return s.MakeFenced(e); });
       }, "e"_a, "The same language, whose greedy lexemes do not see what follows e.")
-      .def("greedy", [](ExprSet& s, ExprId e, ExprId munch, bool may_block) {
-        return Locked(s, {e, munch}, [&] { return s.MakeGreedy(e, munch, may_block); });
-      }, "e"_a, "munch"_a, "may_block"_a = true,
+      .def("greedy", [](ExprSet& s, ExprId e, ExprId munch, bool may_block, bool is_optional) {
+        const Blocking blocking = !may_block ? kNeverBlocks : is_optional ? kMayBlockOnceBegun : kMayBlock;
+        return Locked(s, {e, munch}, [&] { return s.MakeGreedy(e, munch, blocking); });
+      }, "e"_a, "munch"_a, "may_block"_a = true, "is_optional"_a = false,
          "A text of e behind which no longer text of munch stands: a lexer's maximal munch. may_block: perhaps nothing fits behind it.")
       .def("body", [](ExprSet& s, ExprId e, const std::string& label) {
         return Locked(s, {e}, [&] { return s.MakeBody(e, label); });

@@ -188,6 +188,7 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
     }
     case Kind::kOr:
     case Kind::kAnd: {
+      fuel_ -= std::min<uint64_t>(fuel_, n.b / 4);  // many parts are as much work as many steps
       std::vector<ExprId> parts(n.b);
       for (uint32_t i = 0; i < n.b; ++i) {
         parts[i] = DeriveAt(children_[n.a + i], byte, depth, blocked);
@@ -214,7 +215,7 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       const ExprId x = DeriveAt(n.a, byte, depth, blocked);
       if (x == kPending || x == kNoMatch) return x;
       const ExprId munch = n.b == n.a ? x : DeriveAt(n.b, byte, depth, blocked);
-      return munch == kPending ? munch : MakeGreedy(x, munch, n.c);
+      return munch == kPending ? munch : MakeGreedy(x, munch, n.c ? kMayBlock : kNeverBlocks);
     }
     case Kind::kBody:
     case Kind::kMembers: return DeriveAt(Unfold(e, kEmptyString), byte, depth, blocked);

@@ -182,7 +182,7 @@ void ExprSet::SetFlags(Node* n) const {
       n->nullable = n->ends_greedy = at[n->a].nullable;
       n->has_greedy = true;
       n->productive = at[n->a].productive;
-      n->may_block = n->c;
+      n->may_block = n->c == kMayBlock;
       n->needs_search = n->may_block || at[n->a].needs_search;
       break;
     case Kind::kLexeme:

@@ -50,9 +50,12 @@ struct Node {
   // ByteSet: a = set.  Concat: a, b.  Or, And: children_[a .. a + b).  Not, Lexeme: a.  Body: a, label b.
   // Repeat: a, min b, max c.  Rule: a = rule.  Members: list a, state b.  Table: table a, state b.
   // Substring: text d >> 5, cursor: node a, depth b, spell c, run d & 31.
-  // Greedy: texts a, texts that it must not be the beginning of b, is nothing known to fit behind it c.
+  // Greedy: texts a, texts that it must not be the beginning of b, Blocking c.
   // Key: rest of the key a, its text so far b, tail c, members behind it d (kNoMatch: a template, b: is it scarce?).
 };
+
+// Does something always fit behind a greedy lexeme? Where it does not, what may do without the lexeme is alive till it begins.
+enum Blocking : uint32_t { kNeverBlocks, kMayBlock, kMayBlockOnceBegun };
 
 struct Entry {
   ExprId item;
@@ -76,8 +79,8 @@ class ExprSet {
   ExprId MakeLexeme(ExprId x);
   ExprId MakeFenced(ExprId x) { return nodes_[x].has_greedy ? MakeLexeme(x) : x; }  // what follows stands behind a fence
   // A text of x behind which the text goes on so that no longer one of `munch` (x itself, or more) stands there:
-  // a lexer's maximal munch. `may_block`: perhaps nothing that follows fits. See derivative.cc.
-  ExprId MakeGreedy(ExprId x, ExprId munch, bool may_block);
+  // a lexer's maximal munch. See derivative.cc.
+  ExprId MakeGreedy(ExprId x, ExprId munch, Blocking blocking);
   ExprId MakeBody(ExprId x, std::string_view label);
   ExprId MakeRule(std::string_view name);
   void DefineRule(ExprId rule, ExprId body);

@@ -354,13 +354,13 @@ ExprId ExprSet::MakeLexeme(ExprId x) {
   return Intern(MakeNode(Kind::kLexeme, x), Hasher(kTagLexeme).Add(hashes_[x]).Finish());
 }
 
-ExprId ExprSet::MakeGreedy(ExprId x, ExprId munch, bool may_block) {
+ExprId ExprSet::MakeGreedy(ExprId x, ExprId munch, Blocking blocking) {
   if (x == kNoMatch) return kNoMatch;
   if (munch <= kEmptyString && x != kEmptyString) munch = x;
   const bool is_prefix_free = munch == x && (x == kEmptyString || nodes_[x].kind == Kind::kByteSet);
   if (is_prefix_free || munch <= kEmptyString) return x;
-  const Hash128 hash = Hasher(kTagGreedy).Add(hashes_[x]).Add(hashes_[munch]).Add(may_block).Finish();
-  return Intern(MakeNode(Kind::kGreedy, x, munch, may_block), hash);
+  const Hash128 hash = Hasher(kTagGreedy).Add(hashes_[x]).Add(hashes_[munch]).Add(blocking).Finish();
+  return Intern(MakeNode(Kind::kGreedy, x, munch, blocking), hash);
 }
 
 ExprId ExprSet::MakeBody(ExprId x, std::string_view label) {

@@ -29,7 +29,7 @@ from operator import or_
 from typing import Any
 
 from .grammar import Grammar
-from .places import contexts, members
+from .places import Context, contexts, members
 from .terminals import Terminal
 
 __all__ = ["Lexing"]
@@ -149,14 +149,13 @@ class Lexing:
         self.terminals = grammar.terminals
         self.made: dict[tuple, int] = {}
         self.contexts: dict[int, int] = {}
-        self.places: dict[int, int] | None = None
+        self.places: dict[int, Context] | None = None
         if reading == "dynamic":
             return
         self.rules = grammar.used_rules()
         nullable = grammar.nullable_rules(self.rules)
         self.neighbours = Neighbours(grammar, self.rules, nullable)
-        if reading == "contextual":
-            self.places = contexts(grammar, self.rules, nullable)
+        self.places = contexts(grammar, self.rules, nullable)
         self.ignored = reduce(or_, (1 << t for t in grammar.ignored), 0)
         self.used = (1 << len(self.terminals)) - 1 if reading == "basic" else self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in self.neighbours.nodes if grammar.nodes[i].kind == "term"), 0)
         self.first_bytes = [self.bytes_of(self.set.live_bytes(t.root)) for t in self.terminals]
@@ -175,16 +174,18 @@ class Lexing:
         number = int(self.grammar.nodes[place].value)
         if self.reading == "dynamic":
             return int(self.set.lexeme(self.terminals[number].root))
-        if self.places is not None:
-            return self.lexeme(number, (self.places.get(place, 0) | self.ignored) & self.used)
-        return self.lexeme(number, self.context(self.neighbours.before.get(place, 0)))
+        if self.places is None:
+            return self.lexeme(number, self.context(self.neighbours.before.get(place, 0)), self.neighbours.following[number])
+        found = self.places.get(place, Context())
+        asked = self.used if self.reading == "basic" else (found.asked | self.ignored) & self.used
+        return self.lexeme(number, asked, found.behind)
 
     def skip(self) -> int:
         """Ignored text, as much as there is."""
         union = self.set.union
         if self.reading == "dynamic":
             return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, -1))
-        return int(self.set.repeat(union([self.lexeme(t, self.used) for t in self.grammar.ignored]), 0, -1))
+        return int(self.set.repeat(union([self.lexeme(t, self.used, self.used & ~self.ignored) for t in self.grammar.ignored]), 0, -1))
 
     def context(self, before: int) -> int:
         """The terminals that are asked for behind any of `before`."""
@@ -201,17 +202,17 @@ class Lexing:
 
     # ------------------------------------------------------------------------------ lexemes
 
-    def lexeme(self, number: int, context: int) -> int:
+    def lexeme(self, number: int, context: int, behind: int) -> int:
         terminal = self.terminals[number]
         if terminal.plain or terminal.lazy:
             return int(self.set.lexeme(terminal.root))
         rivals = self.rivals_of(number) & context
-        key = (number, rivals)
+        key = (number, rivals, behind)
         if key not in self.made:
-            self.made[key] = self.make(number, [self.terminals[t] for t in members(rivals)])
+            self.made[key] = self.make(number, [self.terminals[t] for t in members(rivals)], behind)
         return self.made[key]
 
-    def make(self, number: int, rivals: list[Terminal]) -> int:
+    def make(self, number: int, rivals: list[Terminal], behind: int) -> int:
         terminal, s = self.terminals[number], self.set
         earlier = [t for t in rivals if t.order < terminal.order]
         swallowers = sorted((t for t in rivals if self.swallows(t, terminal)), key=lambda t: t.order)
@@ -220,14 +221,14 @@ class Lexing:
         if swallowers:  # as what the first of them returns, when that is the string whole
             first = swallowers[0]
             before = [t for t in earlier if t.order < first.order and id(t) not in embedded]
-            ways.append(self.lexed(number, terminal.root, first.root, before))
+            ways.append(self.lexed(number, terminal.root, first.root, before, behind))
         if not swallowers or not any(_has_flags_of(r, terminal) for r in swallowers):
             mine = [t for t in rivals if self.swallows(terminal, t)]
             root = terminal.root
             if mine:
                 root = s.intersection([root, s.complement(s.union([t.root for t in mine]))])
             before = [t for t in earlier if id(t) not in embedded]
-            ways.append(self.lexed(number, root, terminal.root, before))
+            ways.append(self.lexed(number, root, terminal.root, before, behind))
         return int(s.union(ways))
 
     def swallows(self, regex: Terminal, string: Terminal) -> bool:
@@ -237,7 +238,7 @@ class Lexing:
         assert string.pattern is not None
         return bool(self.set.matches(regex.root, string.pattern.value.encode()))
 
-    def lexed(self, number: int, root: int, munch: int, earlier: list[Terminal]) -> int:
+    def lexed(self, number: int, root: int, munch: int, earlier: list[Terminal], behind: int) -> int:
         """Texts of `root` that go on neither as `munch` nor as an earlier terminal, and in which none of these fits."""
         s = self.set
         anything, some = s.ANYTHING, s.concat([s.byte_range(0, 255), s.ANYTHING])
@@ -252,14 +253,14 @@ class Lexing:
             munch = s.tabulated(s.union([munch, rest]))
         if s.is_empty(s.intersection([munch, s.concat([root, some])])):
             return int(s.lexeme(root))
-        return int(s.greedy(root, munch, self.may_block(number, root, munch)))
+        is_ignored = bool(self.ignored >> number & 1)
+        return int(s.greedy(root, munch, self.may_block(behind, root, munch), is_ignored))
 
     # ------------------------------------------------------------------------------ does something always fit behind?
 
     def going_on(self, root: int, munch: int) -> list[int]:
         """By place where a lexeme may end, the bytes by which a longer one goes on."""
         s = self.set
-        start = s.greedy(root, munch, True)
         seen, work, found = {(root, munch)}, [(root, munch)], set[int]()
         while work and len(seen) < MAX_EXPLORED:
             x, m = work.pop()
@@ -270,31 +271,23 @@ class Lexing:
                 if after[0] != s.NO_MATCH and after not in seen:
                     seen.add(after)
                     work.append(after)
-        del start
         return list(found)
 
-    def bytes_behind(self, number: int) -> set[int]:
-        """The first bytes of each terminal that may come directly behind this one."""
-        n = self.neighbours
-        num = len(self.terminals)
-        return {self.first_bytes[t] if t < num else self.opaque_bytes[t] for t in members(n.following[number] & ~n.at_start)}
-
-    def may_block(self, number: int, root: int, munch: int) -> bool:
+    def may_block(self, behind: int, root: int, munch: int) -> bool:
+        """Is there a place where the lexeme may end and something that may follow cannot, nor ignored text before it?"""
         places = self.going_on(root, munch)
-        if number in self.grammar.ignored:
-            behind = {self.first_bytes[t] for t in members(self.used)} | set(self.opaque_bytes.values())
-        else:
-            behind = self.bytes_behind(number)
-        if all(first & ~going_on for going_on in places for first in behind):
+        if all(first & ~going_on for going_on in places for first in self.bytes_of_all(behind)):
             return False
         return not any(all(self.first_bytes[t] & ~going_on for going_on in places) for t in self.separators)
 
     def separates(self, number: int) -> bool:
         """Does every terminal fit behind this ignored one?"""
         root = self.terminals[number].root
-        places = self.going_on(root, root)
-        behind = [*self.first_bytes, *self.opaque_bytes.values()]
-        return all(first & ~going_on for going_on in places for first in behind if first)
+        return all(first & ~going_on for going_on in self.going_on(root, root) for first in self.bytes_of_all(self.used & ~self.ignored))
+
+    def bytes_of_all(self, terminals: int) -> set[int]:
+        """The first bytes of each terminal; those of expressions beside."""
+        return {self.first_bytes[t] for t in members(terminals) if t < len(self.terminals)} | set(self.opaque_bytes.values())
 
 
 def _has_flags_of(regex: Terminal, string: Terminal) -> bool:

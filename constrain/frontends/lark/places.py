@@ -20,7 +20,7 @@ from operator import or_
 
 from .grammar import Grammar
 
-__all__ = ["contexts", "members"]
+__all__ = ["Context", "contexts", "members"]
 
 MAX_PLACES = 4000
 MAX_STATES = 3000
@@ -287,8 +287,16 @@ class _Analysis:
                 work += {self.places[p].owner for p in uses[b]}
 
 
-def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> dict[int, int] | None:
-    """By terminal node, the terminals that the lexer asks for there; None where the grammar is too large to tell them apart."""
+@dataclass(slots=True)
+class Context:
+    """At a terminal's place: the terminals that the lexer asks for, and those that may come directly behind."""
+
+    asked: int = 0
+    behind: int = 0
+
+
+def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> dict[int, Context] | None:
+    """By terminal node, what surrounds it; None where the grammar is too large to tell its places apart."""
     places = Places(grammar, rules, nullable)
     if len(places.places) > MAX_PLACES:
         return None
@@ -302,13 +310,13 @@ def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> dict[int
         for p in members(state):
             asked_behind[p] |= asked
     asked_first = analysis.terminals(analysis.begins[analysis.start])
-    found: dict[int, int] = {}
+    found: dict[int, Context] = {}
     for n, before in enumerate(analysis.before()):
         place = places.places[n]
         if place.terminal < 0:
             continue
-        bits = found.get(place.node, 0)
+        context = found.setdefault(place.node, Context())
+        context.behind |= analysis.action_terminals(1 << n)
         for p in members(before):
-            bits |= asked_behind[p] if p < len(asked_behind) else asked_first
-        found[place.node] = bits
+            context.asked |= asked_behind[p] if p < len(asked_behind) else asked_first
     return found
