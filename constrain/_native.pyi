@@ -48,7 +48,7 @@ class ExprSet:
     def fenced(self, e: int) -> int:
         """The same language, whose greedy lexemes do not see what follows e."""
 
-    def greedy(self, e: int, munch: int, may_block: bool = True) -> int:
+    def greedy(self, e: int, munch: int, may_block: bool = True, is_optional: bool = False) -> int:
         """
         A text of e behind which no longer text of munch stands: a lexer's maximal munch. may_block: perhaps nothing fits behind it.
         """
