@@ -30,6 +30,7 @@ from typing import Any
 
 from .grammar import Grammar
 from .places import Context, contexts, members
+from .splitting import Splitter
 from .terminals import Terminal
 
 __all__ = ["Lexing"]
@@ -155,13 +156,37 @@ class Lexing:
         self.rules = grammar.used_rules()
         nullable = grammar.nullable_rules(self.rules)
         self.neighbours = Neighbours(grammar, self.rules, nullable)
-        self.places = contexts(grammar, self.rules, nullable)
+        found = contexts(grammar, self.rules, nullable)
+        asked_first, self.places = found if found else (0, None)
         self.ignored = reduce(or_, (1 << t for t in grammar.ignored), 0)
         self.used = (1 << len(self.terminals)) - 1 if reading == "basic" else self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in self.neighbours.nodes if grammar.nodes[i].kind == "term"), 0)
         self.first_bytes = [self.bytes_of(self.set.live_bytes(t.root)) for t in self.terminals]
         self.opaque_bytes = {number: self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i, number in self.neighbours.opaque.items()}
         self.rivals_of = _Rivals(self)
         self.separators = [t for t in grammar.ignored if self.separates(t)]
+        self.splitter: Splitter | None = None
+        self.classes: list[dict[int, int]] = []
+        if reading == "contextual" and self.places is not None:
+            self.split(asked_first, self.places, nullable)
+
+    def split(self, asked_first: int, places: dict[int, Context], nullable: set[int]) -> None:
+        """Splits the rules where what the lexer asks for makes two lexemes of one place."""
+        first = self.class_of(asked_first)
+        behind = {i: self.class_of(context.asked_next) for i, context in places.items()}
+        if len(self.classes) > 1:
+            self.splitter = Splitter(self.grammar, behind, nullable)
+            self.splitter.split(first)
+
+    def class_of(self, asked: int) -> int:
+        """The number of a class in which each terminal that is asked for has just these rivals."""
+        asked = (asked | self.ignored) & self.used
+        mine = {t: self.rivals_of(t) & asked for t in members(asked & ~self.ignored)}
+        for number, known in enumerate(self.classes):
+            if all(known.get(t, rivals) == rivals for t, rivals in mine.items()):
+                known.update(mine)
+                return number
+        self.classes.append(mine)
+        return len(self.classes) - 1
 
     @staticmethod
     def bytes_of(data: bytes) -> int:
@@ -176,7 +201,10 @@ class Lexing:
             return int(self.set.lexeme(self.terminals[number].root))
         if self.places is None:
             return self.lexeme(number, self.context(self.neighbours.before.get(place, 0)), self.neighbours.following[number])
-        found = self.places.get(place, Context())
+        if self.splitter is not None:
+            rivals = self.classes[self.splitter.class_before[place]].get(number, self.rivals_of(number) & self.used)
+            return self.lexeme(number, rivals, self.places[self.splitter.place_of[place]].behind)
+        found = self.places[place]
         asked = self.used if self.reading == "basic" else (found.asked | self.ignored) & self.used
         return self.lexeme(number, asked, found.behind)
 
@@ -317,8 +345,21 @@ class _Rivals:
             else:
                 found = reduce(or_, (1 << t for _, t in self.texts if first[t] & first[number]), 0)
             found |= reduce(or_, (1 << t for t in self.others if first[t] & first[number]), 0)
-            self.found[number] = found & ~(1 << number)
+            self.found[number] = self.that_matter(number, list(members(found & ~(1 << number))))
         return self.found[number]
+
+    def that_matter(self, number: int, candidates: list[int]) -> int:
+        """Without those that come later in the order and have nothing to do with keywords."""
+        terminals, swallows = self.lexing.terminals, self.lexing.swallows
+        mine = terminals[number]
+        if mine.plain or mine.lazy:
+            return 0
+        earlier = [t for t in candidates if terminals[t].order < mine.order]
+        kept = set(earlier)
+        for t in candidates:
+            if t not in kept and (swallows(terminals[t], mine) or swallows(mine, terminals[t]) or any(swallows(terminals[t], terminals[e]) for e in earlier)):
+                kept.add(t)
+        return reduce(or_, (1 << t for t in kept), 0)
 
     def with_common_beginning(self, text: str) -> int:
         found = 0

@@ -66,7 +66,9 @@ class Places:
         self.keys: dict[tuple, int] = {}
         self.key_of: dict[int, int] = {}
         self.of_rule: dict[int, int] = {}
-        self.of_repeat: dict[int, int] = {}
+        self.of_repeat: dict[int, tuple[int, int]] = {}  # by key: the body, and the part that it was made of
+        self.twins: dict[int, int] = {}  # the nodes of a repetition that is written alike elsewhere
+        self.repeats: set[int] = set()
         self.waiting: list[tuple[int, int]] = []
         for r in rules:
             self.body_of_rule(r)
@@ -116,7 +118,7 @@ class Places:
         body = self.bodies[number]
         body.first |= first[root]
         body.last |= last[root]
-        if number in self.of_repeat.values():  # again and again: the body itself, then once more
+        if number in self.repeats:  # again and again: the body itself, then once more
             before = self.add_place(number, root, body=number)
             self.link(before, first[root])
             body.first |= before
@@ -140,9 +142,22 @@ class Places:
         item = self.grammar.nodes[i].items[0]
         key = self.key_of[item]
         if key not in self.of_repeat:
-            self.of_repeat[key] = self.new_body(empty[item])
-            self.waiting.append((self.of_repeat[key], item))
-        return self.of_repeat[key]
+            self.of_repeat[key] = (self.new_body(empty[item]), item)
+            self.repeats.add(self.of_repeat[key][0])
+            self.waiting.append((self.of_repeat[key][0], item))
+        body, twin = self.of_repeat[key]
+        stack = [(item, twin)]
+        while stack:
+            mine, other = stack.pop()
+            if mine != other and mine not in self.twins:
+                self.twins[mine] = other
+                stack += zip(self.grammar.nodes[mine].items, self.grammar.nodes[other].items)
+        return body
+
+    def twin(self, i: int) -> int:
+        while i in self.twins:
+            i = self.twins[i]
+        return i
 
     def add_place(self, owner: int, node: int, terminal: int = -1, body: int = -1) -> int:
         self.places.append(Place(owner, node, terminal, body))
@@ -289,14 +304,19 @@ class _Analysis:
 
 @dataclass(slots=True)
 class Context:
-    """At a terminal's place: the terminals that the lexer asks for, and those that may come directly behind."""
+    """At the place of a terminal or an expression, sets of terminals.
+
+    Those that the lexer asks for there, behind any of what may come before; those that it asks for next; and those that
+    may come directly behind.
+    """
 
     asked: int = 0
+    asked_next: int = 0
     behind: int = 0
 
 
-def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> dict[int, Context] | None:
-    """By terminal node, what surrounds it; None where the grammar is too large to tell its places apart."""
+def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> tuple[int, dict[int, Context]] | None:
+    """The terminals asked for first, and by node what surrounds it; None where the grammar is too large for this."""
     places = Places(grammar, rules, nullable)
     if len(places.places) > MAX_PLACES:
         return None
@@ -313,10 +333,14 @@ def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> dict[int
     found: dict[int, Context] = {}
     for n, before in enumerate(analysis.before()):
         place = places.places[n]
-        if place.terminal < 0:
+        if place.body >= 0:
             continue
         context = found.setdefault(place.node, Context())
         context.behind |= analysis.action_terminals(1 << n)
+        context.asked_next |= asked_behind[n]
         for p in members(before):
             context.asked |= asked_behind[p] if p < len(asked_behind) else asked_first
-    return found
+    for i in places.twins:
+        if (twin := places.twin(i)) in found:
+            found[i] = found[twin]
+    return asked_first, found

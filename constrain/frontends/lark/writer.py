@@ -18,6 +18,7 @@ def write(grammar: Grammar, expr_set: Any, reading: str) -> Expr:
     rules = grammar.used_rules()
     _check_productive(grammar, rules)
     lexing = Lexing(grammar, expr_set, reading)
+    rules = grammar.used_rules()  # lexing may have split them
     without_left_recursion(grammar, rules, grammar.nullable_rules(rules))
     return Expr(expr_set, _Writer(grammar, expr_set, lexing).root())
 
