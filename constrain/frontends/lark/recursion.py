@@ -6,7 +6,8 @@ texts of rule i are B_i, which begin with none of these rules, and whatever foll
     A_i = B_i ∪ A_1·C_1i ∪ … ∪ A_n·C_ni,   so   A_i = ⋃_j B_j·N_ji   with   N_ji = {ε if j = i} ∪ ⋃_k C_jk·N_ki.
 
 The N are rules that recur on the right. Alone, a rule is A = B·C*, and the repetition keeps what an ambiguous grammar piles
-up in one place (C*·C* = C*). Where C_jk has the empty text (a rule that is another one), the steps that it allows for
+up in one place (C*·C* = C*). There a step α·A may as well be α·B, since (α·B·C*)* is (α·B)* beside the other steps: so the
+ambiguous E -> E + E becomes B (+ B)*, as one would write it. Where C_jk has the empty text (a rule that is another one), the steps that it allows for
 nothing are taken beforehand. The language stays the same, and so does every neighbour of every terminal.
 
 Source: Arden's lemma; Greibach 1965, Rosenkrantz 1967 for the matrix form. Held by tests/test_lark.py.
@@ -189,13 +190,33 @@ class _Rewriter:
         if len(component) == 1:
             (rule,) = component
             split = splits[rule]
-            steps = [self.nonempty_part(c) for c in split.behind[rule] if c != grammar.empty]
+            base = grammar.alt(split.base)
+            behind = [self.ended_by(c, rule, grammar.optional(base) if split.nullable else base) for c in split.behind[rule]]
+            if base in behind:  # A -> A A: any number of A is no more than any number of B
+                behind = [base, *(c for c, old in zip(behind, split.behind[rule]) if c != base and not self.is_only(old, rule))]
+            steps = [self.nonempty_part(c) for c in behind if c != grammar.empty]
             again = grammar.repeat(grammar.alt(s for step in steps for s in step), 0, None) if any(steps) else grammar.empty
-            self.define(rule, [grammar.seq(grammar.alt(split.base), again)] if split.base else [])
+            self.define(rule, [grammar.seq(base, again)] if split.base else [])
             return
         ends = self.ends(component, splits)
         for i in component:
             self.define(i, [grammar.seq(b, end) for j in component for b in splits[j].base for end in [ends.get((j, i))] if end is not None])
+
+    def ended_by(self, node: int, rule: int, base: int) -> int:
+        """The part with `base` in place of the rule that it ends with."""
+        grammar, heads = self.grammar, list[int]()
+        while grammar.nodes[node].kind == "seq" and grammar.nodes[node].items:
+            *front, node = grammar.nodes[node].items
+            heads += front
+        if (grammar.nodes[node].kind, grammar.nodes[node].value) == ("rule", rule):
+            node = base
+        return grammar.seq(*heads, node)
+
+    def is_only(self, node: int, rule: int) -> bool:
+        """Is the part the rule, several times over?"""
+        leaves = [n for i in self.grammar.reachable([node]) if not (n := self.grammar.nodes[i]).items]
+        shapes = {self.grammar.nodes[i].kind for i in self.grammar.reachable([node])}
+        return shapes <= {"seq", "rule"} and all(n.kind == "rule" and n.value == rule for n in leaves)
 
     def define(self, rule: int, texts: list[int]) -> None:
         body = self.grammar.alt([*texts, self.grammar.empty] if rule in self.nullable else texts)
