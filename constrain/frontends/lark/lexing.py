@@ -165,28 +165,42 @@ class Lexing:
         self.rivals_of = _Rivals(self)
         self.separators = [t for t in grammar.ignored if self.separates(t)]
         self.splitter: Splitter | None = None
-        self.classes: list[dict[int, int]] = []
+        self.classes: list[dict[int, int]] = []  # by class, the rivals of each terminal
+        self.unions: dict[frozenset[int], int] = {}
         if reading == "contextual" and self.places is not None:
             self.split(asked_first, self.places, nullable)
 
     def split(self, asked_first: int, places: dict[int, Context], nullable: set[int]) -> None:
         """Splits the rules where what the lexer asks for makes two lexemes of one place."""
-        first = self.class_of(asked_first)
-        behind = {i: self.class_of(context.asked_next) for i, context in places.items()}
+        first = self.class_of(asked_first, asked_first)
+        behind = {i: self.class_of(context.asked_next, context.behind) for i, context in places.items()}
         if len(self.classes) > 1:
-            self.splitter = Splitter(self.grammar, behind, nullable)
+            self.splitter = Splitter(self.grammar, behind, nullable, self.united_class)
             self.splitter.split(first)
 
-    def class_of(self, asked: int) -> int:
-        """The number of a class in which each terminal that is asked for has just these rivals."""
+    def class_of(self, asked: int, behind: int) -> int:
+        """The number of a class in which each terminal that may come has just the rivals that are asked for."""
         asked = (asked | self.ignored) & self.used
-        mine = {t: self.rivals_of(t) & asked for t in members(asked & ~self.ignored)}
+        mine = {t: self.rivals_of(t) & asked for t in members(behind & self.used & ~self.ignored)}
         for number, known in enumerate(self.classes):
             if all(known.get(t, rivals) == rivals for t, rivals in mine.items()):
                 known.update(mine)
                 return number
         self.classes.append(mine)
         return len(self.classes) - 1
+
+    def united_class(self, several: frozenset[int]) -> int:
+        """The class in which each terminal has all the rivals that it has in one of these."""
+        if several not in self.unions:
+            united: dict[int, int] = {}
+            for number in several:
+                for t, rivals in self.classes[number].items():
+                    united[t] = united.get(t, 0) | rivals
+            same = [n for n in several if all(self.classes[n].get(t) == rivals for t, rivals in united.items())]
+            if not same:
+                self.classes.append(united)
+            self.unions[several] = same[0] if same else len(self.classes) - 1
+        return self.unions[several]
 
     @staticmethod
     def bytes_of(data: bytes) -> int:
@@ -202,7 +216,7 @@ class Lexing:
         if self.places is None:
             return self.lexeme(number, self.context(self.neighbours.before.get(place, 0)), self.neighbours.following[number])
         if self.splitter is not None:
-            rivals = self.classes[self.splitter.class_before[place]].get(number, self.rivals_of(number) & self.used)
+            rivals = self.classes[self.splitter.class_before[place]].get(number, self.used)
             return self.lexeme(number, rivals, self.places[self.splitter.place_of[place]].behind)
         found = self.places[place]
         asked = self.used if self.reading == "basic" else (found.asked | self.ignored) & self.used
@@ -354,6 +368,7 @@ class _Rivals:
         mine = terminals[number]
         if mine.plain or mine.lazy:
             return 0
+        candidates = [t for t in candidates if not _never_meet(terminals[t], mine)]
         earlier = [t for t in candidates if terminals[t].order < mine.order]
         kept = set(earlier)
         for t in candidates:
@@ -370,6 +385,15 @@ class _Rivals:
                 break
             found |= 1 << self.texts[i][1]
         return found
+
+
+def _never_meet(one: Terminal, other: Terminal) -> bool:
+    """Two strings of which neither begins the other."""
+    if not (one.is_string and other.is_string):
+        return False
+    assert one.pattern is not None and other.pattern is not None
+    a, b = one.pattern.value.casefold(), other.pattern.value.casefold()
+    return not a.startswith(b) and not b.startswith(a)
 
 
 def _is_plain_string(terminal: Terminal) -> bool:

@@ -45,14 +45,14 @@ class _Rewriter:
         self.grammar = grammar
         self.nullable = nullable
         self.nonempty_rules: dict[int, int] = {}
+        self.empty: dict[int, bool] = {}
 
     # ------------------------------------------------------------------------------ which rules
 
     def beginnings(self, rule: int) -> list[int]:
         """The rules that a text of `rule` may begin with, behind nothing."""
         grammar, found = self.grammar, []
-        body = grammar.rules[rule].body
-        empty = grammar.nullable_nodes([body], self.nullable)
+        body, empty = grammar.rules[rule].body, self.empty
         stack, seen = [body], set()
         while stack:
             i = stack.pop()
@@ -70,6 +70,7 @@ class _Rewriter:
 
     def components(self, rules: list[int]) -> list[list[int]]:
         """The strongly connected sets of rules that begin with each other (Tarjan 1972), without recursion."""
+        self.empty = self.grammar.nullable_nodes([self.grammar.rules[r].body for r in rules], self.nullable)
         edges = {r: self.beginnings(r) for r in rules}
         index: dict[int, int] = {}
         low: dict[int, int] = {}
