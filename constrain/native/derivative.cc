@@ -177,13 +177,15 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
       if (x == kPending) return x;
       const ExprId first = MakeConcat(x, n.b);
       if (!nodes_[n.a].nullable) return first;
+      ExprId munch = kNoMatch;
+      if (head == Kind::kGreedy) {
+        munch = DeriveAt(nodes_[n.a].b, byte, depth, blocked);
+        if (munch == kPending) return munch;
+        if (nodes_[munch].nullable) return first;  // a longer lexeme: what follows need not be looked at
+      }
       ExprId y = DeriveAt(n.b, byte, depth, blocked);
       if (y == kPending) return y;
-      if (head == Kind::kGreedy && y != kNoMatch) {
-        const ExprId munch = DeriveAt(nodes_[n.a].b, byte, depth, blocked);
-        if (munch == kPending) return munch;
-        y = AfterGreedy(munch, y);
-      }
+      y = AfterGreedy(munch, y);
       return first == kNoMatch ? y : MakeOr({first, y});
     }
     case Kind::kOr:

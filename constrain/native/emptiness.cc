@@ -45,7 +45,7 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
     if (alive == kAlive) alive = AliveAt(x, depth + 1, blocked);
     return alive == kAlive;
   };
-  if (n.may_block) return nodes_[e].alive = SearchAlive(e) ? kAlive : kDead;
+  if (n.may_block) return nodes_[e].alive = AliveBehindGreedy(e);
   switch (n.kind) {
     case Kind::kConcat: all_of(n.a) && all_of(n.b); break;
     case Kind::kOr:
@@ -67,6 +67,67 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
   }
   if (alive != kAliveUnknown) nodes_[e].alive = alive;
   return alive;
+}
+
+// Where what follows always lives, a byte by which it may begin is enough; else, or where it has to be watched, a search.
+uint8_t ExprSet::AliveBehindGreedy(ExprId e) {
+  const Node n = nodes_[e];
+  const bool is_known = n.kind == Kind::kConcat && nodes_[n.a].kind == Kind::kGreedy && !nodes_[n.b].needs_search;
+  if (const Exits* exits = is_known ? ExitsOf(n.a) : nullptr) {
+    const Exits found = *exits;
+    if (HasExit(n.b, found.certain)) return kAlive;
+    if (!HasExit(n.b, found.watched)) return kDead;
+  }
+  return SearchAlive(e) ? kAlive : kDead;
+}
+
+bool ExprSet::HasExit(ExprId tail, const ByteSet& bytes) {
+  bool found = nodes_[tail].nullable;
+  for (int b = 0; b < 256 && !found; ++b)
+    found = bytes.Has(static_cast<uint8_t>(b)) && Step(tail, static_cast<uint8_t>(b)) != kNoMatch;
+  return found;
+}
+
+const ExprSet::Exits* ExprSet::ExitsOf(ExprId greedy) {
+  constexpr size_t kMostStates = 1000;
+  if (auto it = exits_.find(greedy); it != exits_.end()) return it->second.get();
+  std::vector<ExprId> states{greedy};
+  std::vector<std::vector<uint32_t>> from{{}};
+  std::vector<Exits> exits;
+  std::unordered_map<ExprId, uint32_t> numbers{{greedy, 0}};
+  for (uint32_t i = 0; i < states.size() && states.size() <= kMostStates; ++i) {
+    const ExprId s = states[i];
+    const bool is_greedy = nodes_[s].kind == Kind::kGreedy, may_end = nodes_[s].nullable;
+    Exits mine;
+    const uint32_t p = Classes(s);
+    for (int b = 0; b < 256; ++b) {
+      const uint8_t byte = static_cast<uint8_t>(b);
+      const ExprId munch = is_greedy ? Step(nodes_[s].b, byte) : kNoMatch;
+      if (may_end && munch == kNoMatch) mine.certain.Add(byte);
+      else if (may_end && !nodes_[munch].nullable) mine.watched.Add(byte);
+      if (partitions_.representative(p, partitions_.map(p)[byte]) != byte) continue;
+      const ExprId next = Derivative(s, byte);
+      if (!nodes_[next].productive) continue;
+      auto [it, fresh] = numbers.try_emplace(next, static_cast<uint32_t>(states.size()));
+      if (fresh) states.push_back(next), from.emplace_back();
+      from[it->second].push_back(i);
+    }
+    exits.push_back(mine);
+  }
+  bool is_uniform = states.size() <= kMostStates;
+  std::vector<uint32_t> todo(exits.size());  // exits go backwards until nothing changes
+  for (uint32_t i = 0; i < todo.size(); ++i) todo[i] = i;
+  while (is_uniform && !todo.empty()) {
+    const Exits mine = exits[todo.back()];
+    const std::vector<uint32_t>& before = from[todo.back()];
+    todo.pop_back();
+    for (uint32_t k : before) {
+      const Exits both{exits[k].certain | mine.certain, exits[k].watched | mine.watched};
+      if (!(both == exits[k])) exits[k] = both, todo.push_back(k);
+    }
+  }
+  for (const Exits& mine : exits) is_uniform = is_uniform && mine == exits[0];
+  return (exits_[greedy] = is_uniform ? std::make_unique<const Exits>(exits[0]) : nullptr).get();
 }
 
 // Nearest to the end first, so that what is alive shows it soon.

@@ -133,6 +133,14 @@ class ExprSet {
   bool HasCome(const Node& key, uint32_t text) const;
   bool HasDistinct(ExprId item, uint32_t count);  // has a keyed entry so many different texts?
   bool IsAlive(ExprId e);                     // emptiness.cc
+  // By which bytes what follows may begin behind a greedy lexeme, wherever it ends; and by which perhaps, since a longer
+  // lexeme has to be watched for. Null where that is not the same from all its states.
+  struct Exits {
+    ByteSet certain, watched;
+    bool operator==(const Exits& o) const { return certain == o.certain && watched == o.watched; }
+  };
+  const Exits* ExitsOf(ExprId greedy);
+  bool HasExit(ExprId tail, const ByteSet& bytes);  // may the text end, or go on by one of these?
   uint64_t num_unproven() const { return num_unproven_; }
   uint32_t max_search_states() const { return max_search_states_; }
   uint32_t MinLength(ExprId e);               // bytes of the shortest text; kInfinite where there is none or fuel ended
@@ -255,6 +263,7 @@ class ExprSet {
   void HeadEdges(ExprId e, std::vector<ExprId>* out) const;
   void CheckLeftRecursion() const;
   bool SearchAlive(ExprId e);
+  uint8_t AliveBehindGreedy(ExprId e);
   bool Resettle(ExprId e);
 
   std::vector<Node> nodes_;
@@ -283,6 +292,7 @@ class ExprSet {
   std::unordered_map<uint64_t, uint32_t> exact_moves_;
   std::unordered_map<ExprId, uint32_t> min_lengths_;
   std::vector<uint32_t> rule_min_lengths_;
+  std::unordered_map<ExprId, std::unique_ptr<const Exits>> exits_;
   std::unordered_map<ExprId, ExprId> expanded_;  // Members, one layer opened
   std::unordered_map<ExprId, ExprId> forgotten_; // states with all keys so far forgotten
   bool sealed_ = true;

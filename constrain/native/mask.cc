@@ -154,7 +154,7 @@ void MaskBuilder::Add(ExprId e) {
   if (h.kind == Kind::kLexeme && h.has_rule && tail == kEmptyString) return todo_.push_back(h.a);
   if (h.kind == Kind::kKey) return AddKey(h, tail);
   if (h.kind == Kind::kSubstring) return AddSubstring(e, head, tail);
-  const bool is_regular = !h.has_rule && !h.may_block;
+  const bool is_regular = !h.has_rule && (!h.may_block || StaysAlive(head, tail));
   const bool has_exits = tail != kEmptyString;
   auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits) : nullptr;
   if (!shared) {
@@ -164,6 +164,12 @@ void MaskBuilder::Add(ExprId e) {
   }
   Compose(head, tail, *shared);
   parts_.push_back(std::move(shared));
+}
+
+// Is a way behind the lexeme certain from all its states, so that what survives inside it survives here?
+bool MaskBuilder::StaysAlive(ExprId greedy, ExprId tail) {
+  const ExprSet::Exits* exits = set_->node(tail).needs_search ? nullptr : set_->ExitsOf(greedy);
+  return exits && set_->HasExit(tail, ByteSet(exits->certain));
 }
 
 bool MaskBuilder::Prepare() {

@@ -83,6 +83,7 @@ class MaskBuilder {
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
   void Add(ExprId e);
+  bool StaysAlive(ExprId greedy, ExprId tail);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared);
   void AddSubstring(ExprId e, ExprId head, ExprId tail);
   template <typename F>
