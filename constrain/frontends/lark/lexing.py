@@ -28,6 +28,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from ..utf8 import Utf8Alphabet
 from .grammar import Grammar
 from .places import Context, contexts, members
 from .splitting import Splitter
@@ -149,6 +150,9 @@ class Lexing:
         self.reading = reading
         self.terminals = grammar.terminals
         self.made: dict[tuple, int] = {}
+        self.any_character = Utf8Alphabet(expr_set).any_character
+        self.closures: dict[int, int] = {}
+        self.completed: dict[tuple[int, int], bool] = {}
         self.contexts: dict[int, int] = {}
         self.places: dict[int, Context] | None = None
         if reading == "dynamic":
@@ -295,8 +299,50 @@ class Lexing:
             munch = s.tabulated(s.union([munch, rest]))
         if s.is_empty(s.intersection([munch, s.concat([root, some])])):
             return int(s.lexeme(root))
+        munch = self.closed(munch)
         is_ignored = bool(self.ignored >> number & 1)
         return int(s.greedy(root, munch, self.may_block(behind, root, munch), is_ignored))
+
+    def closed(self, munch: int) -> int:
+        """The same where texts are UTF-8: it fits at a character's first byte where it fits whatever the character becomes.
+
+        What follows then need not be watched through the character.
+        """
+        if munch not in self.closures:
+            self.closures[munch] = self.close(munch)
+        return self.closures[munch]
+
+    def close(self, munch: int) -> int:
+        s = self.set
+        numbers, order = {munch: 0}, [munch]
+        accepting: set[int] = set()
+        moves: list[tuple[int, int, int]] = []
+        is_closed = False
+        for number, state in enumerate(order):  # which grows
+            if s.nullable(state):
+                accepting.add(number)
+            for some in s.live_classes(state):
+                after = s.step(state, some[0])
+                if after not in numbers:
+                    if len(order) >= MAX_EXPLORED:
+                        return munch
+                    numbers[after] = len(order)
+                    order.append(after)
+                moves += [(number, byte, numbers[after]) for byte in some]
+                if some[0] >= 0xC2 and not s.nullable(after) and all(self.completes(after, byte) for byte in some):
+                    accepting.add(numbers[after])
+                    is_closed = True
+        return int(s.table(len(order), 0, list(accepting), moves)) if is_closed else munch
+
+    def completes(self, munch: int, first: int) -> bool:
+        """Is every character that begins with this byte finished by a text of the munch?"""
+        s = self.set
+        rest = s.derivative(self.any_character, first)
+        key = (munch, rest)
+        if key not in self.completed:
+            unmunched = s.complement(s.concat([munch, s.ANYTHING]))
+            self.completed[key] = rest != s.NO_MATCH and s.is_empty(s.intersection([rest, unmunched]))
+        return self.completed[key]
 
     # ------------------------------------------------------------------------------ does something always fit behind?
 
