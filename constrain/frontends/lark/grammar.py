@@ -69,6 +69,9 @@ class Grammar:
     def repeat(self, item: int, least: int, most: int | None) -> int:
         if item == self.empty or most == 0:
             return self.empty
+        inner = self.nodes[item]
+        if inner.kind == "repeat" and inner.value[1] is None and inner.value[0] <= 1 and least <= 1:  # (x+)* = x*
+            return self.add("repeat", inner.items, (min(least, inner.value[0]), None))
         return item if (least, most) == (1, 1) else self.add("repeat", [item], (least, most))
 
     def rule(self, name: str, body: int | None = None, at: int = 0) -> int:

@@ -25,7 +25,7 @@ _MAX_DEPTH = 100
 
 def first_match(tree: Node, alphabet: Alphabet) -> int:
     """The expression of the texts that matching `tree` from their start may return."""
-    if tree.plain and _has_one_way(tree, NONE, 0):
+    if tree.plain and tree.depth <= _MAX_DEPTH and _has_one_way(tree, NONE):
         return compile_regex(tree, alphabet)
     return _Threads(tree).table(alphabet)
 
@@ -49,15 +49,13 @@ def _first(node: Node) -> CodePoints:
     return found
 
 
-def _has_one_way(node: Node, after: CodePoints, depth: int) -> bool:
+def _has_one_way(node: Node, after: CodePoints) -> bool:
     """Does the next character always decide how to go on, where one of `after` may follow? And is more preferred?"""
     if isinstance(node, (Text, Chars)):
         return True
-    if depth > _MAX_DEPTH:
-        return False
     if isinstance(node, Concat):
         for part in reversed(node.parts):
-            if not _has_one_way(part, after, depth + 1):
+            if not _has_one_way(part, after):
                 return False
             after = _first(part) | after if part.nullable else _first(part)
         return True
@@ -68,14 +66,14 @@ def _has_one_way(node: Node, after: CodePoints, depth: int) -> bool:
             if part.nullable or not first.isdisjoint(seen):
                 return False
             seen = seen | first
-        return all(_has_one_way(part, after, depth + 1) for part in node.parts)
+        return all(_has_one_way(part, after) for part in node.parts)
     if not isinstance(node, Repeat) or node.item.nullable:
         return False
     first = _first(node.item)
     is_counted = node.min == node.max
     if not is_counted and (not node.greedy or not first.isdisjoint(after)):
         return False
-    return _has_one_way(node.item, after | first, depth + 1)
+    return _has_one_way(node.item, after | first)
 
 
 # ---------------------------------------------------------------------------------------------- lists of threads
