@@ -16,6 +16,8 @@ Held by tests/test_runner.py and tests/test_budgets.py.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 from .errors import ConstrainError, LimitExceeded
 from .matcher import Constraint
-from .models.sampling import Sampler
+from .models.sampling import Sampler, log_probabilities
 from .vocabulary import Vocabulary
 
 __all__ = ["Answer", "Generation"]
@@ -39,6 +41,8 @@ class Generation:
     `data` are the bytes of `text`. `token_ids` are the answer's ids without its end token. `finish_reason` is "stop" where
     the answer ended, "length" where the budget did; `is_complete` says whether the constraint is satisfied by `text`.
     `num_forward_passes` counts the passes that this answer took part in, `mask_seconds` the time spent on its constraint.
+    `num_reused_tokens` are those of the prompt that an earlier text began with, so that they were not computed again.
+    `log_probability` is the sum over the sampled tokens, under the mask, where it was asked for.
     """
 
     text: str
@@ -52,6 +56,8 @@ class Generation:
     num_forced_tokens: int
     mask_seconds: float
     seconds: float
+    num_reused_tokens: int = 0
+    log_probability: float | None = None
 
 
 class Answer:
@@ -68,6 +74,7 @@ class Answer:
         is_turn: bool,
         fast_forward: bool,
         must_finish: bool,
+        is_scored: bool = False,
     ) -> None:
         self.vocabulary = vocabulary
         self.matcher = (
@@ -84,6 +91,9 @@ class Answer:
         self.finish_reason: str | None = None
         self.num_forward_passes = self.num_sampled_tokens = self.num_forced_tokens = 0
         self.mask_seconds = 0.0
+        self.num_reused_tokens = 0
+        self.error: ConstrainError | None = None
+        self.log_probability: float | None = 0.0 if is_scored else None
         self._has_end_token = False
         self._fast_forward = fast_forward
         self._must_finish = must_finish and constraint is not None and vocabulary.trie.spells_every_byte
@@ -141,6 +151,17 @@ class Answer:
         token, self._next_plan = self._plan[0], self._plan[1:]
         return token
 
+    def continuations(self, tokens: Iterable[int]) -> Iterator[int]:
+        """Those of the tokens behind which the text can still be ended in time; where none is, the plan's next."""
+        is_found = False
+        for token in tokens:
+            if not self._must_finish or self._fits(token):
+                is_found = True
+                yield token
+        if not is_found and self._plan:
+            token, self._next_plan = self._plan[0], self._plan[1:]
+            yield token
+
     def _fits(self, token: int) -> bool:
         """Can the text be ended behind this token with what is left?"""
         assert self.matcher is not None
@@ -162,9 +183,11 @@ class Answer:
 
     # -------------------------------------------------------- tokens
 
-    def append_sampled(self, token: int) -> None:
-        """Takes the token that the model chose, and what is forced behind it."""
+    def append_sampled(self, token: int, logits: NDArray[Any]) -> None:
+        """Takes the token that was chosen out of the masked logits, and what is forced behind it."""
         self.num_sampled_tokens += 1
+        if self.log_probability is not None:
+            self.log_probability += float(log_probabilities(logits, [token])[0])
         started = time.perf_counter()
         accepted = self.matcher is None or self.matcher.accept_token(token)
         self.mask_seconds += time.perf_counter() - started
@@ -245,8 +268,22 @@ class Answer:
         has_prefix = self.is_turn and self.vocabulary.adds_dummy_prefix and data.startswith(b" ")
         return data[1:] if has_prefix else data
 
+    def fail(self, error: ConstrainError) -> None:
+        """The answer breaks down; whoever asks for it gets the error."""
+        self.error = error
+        self.finish_reason = "error"
+
+    def fork(self) -> Answer:
+        """An independent copy, to be gone on with otherwise."""
+        twin = copy(self)
+        twin.matcher = None if self.matcher is None else self.matcher.fork()
+        twin.ids, twin.pending = list(self.ids), list(self.pending)
+        return twin
+
     def generation(self, seconds: float) -> Generation:
-        """The finished answer."""
+        """The finished answer; raises the error that it broke down with."""
+        if self.error is not None:
+            raise self.error
         is_accepting = (
             self.matcher.is_accepting() if self.matcher is not None else self.finish_reason == "stop"
         )
@@ -263,6 +300,8 @@ class Answer:
             num_forced_tokens=self.num_forced_tokens,
             mask_seconds=self.mask_seconds,
             seconds=seconds,
+            num_reused_tokens=self.num_reused_tokens,
+            log_probability=self.log_probability,
         )
 
 

@@ -1,22 +1,26 @@
 """A model that runs constraints for programs: token ids and an expression in, a text out.
 
-What it keeps true: one run at a time for each model; the ids of a text are the tokenizer's own, as in a chat of Phi's
+What it keeps true: one run at a time for each model, but for those of a map, which share passes (mapping.py); the ids of a text are the tokenizer's own, as in a chat of Phi's
 template, where white space behind a role token is no part of the text. Held by tests/test_dsl.py.
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConstrainError
 from ..expr import Expr
 from ..generate import Generation, LanguageModel
 from ..matcher import Constraint, compile
 from .places import ProgramError
+
+if TYPE_CHECKING:
+    from .mapping import Scheduler
 
 __all__ = ["Engine", "Written"]
 
@@ -36,11 +40,14 @@ class Written:
 class Engine:
     """A language model, a lock, and the options that all programs on it share."""
 
+    max_batch = sys.maxsize  # how many runs may share a pass
+
     def __init__(self, lm: LanguageModel, max_tokens: int, seed: int | None) -> None:
         self.lm = lm
         self.max_tokens = max_tokens
         self._seed = seed
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        self.scheduler: Scheduler | None = None  # while a map is going on
 
     # -------------------------------------------------------- ids
 
@@ -82,10 +89,26 @@ class Engine:
         if self._seed is not None:
             options["seed"] = self._seed + len(prompt)
         constraint = None if expr is None else compile(expr, self.lm.vocabulary)
-        with self._lock:
-            self.prepare(prompt, expr, options["max_tokens"])
-            generation = self._generate(prompt, constraint, options, sink)
+        generation = self._shared(prompt, constraint, options, sink)
+        if generation is None:
+            with self.lock:
+                self.prepare(prompt, expr, options["max_tokens"])
+                generation = self._generate(prompt, constraint, options, sink)
         return Written(tuple(generation.token_ids), generation.data, generation.is_complete)
+
+    def _shared(
+        self,
+        prompt: list[int],
+        constraint: Constraint | None,
+        options: dict[str, Any],
+        sink: Callable[[str], None] | None,
+    ) -> Generation | None:
+        """The answer out of the passes of a map, where one is going on."""
+        scheduler = self.scheduler
+        generation = None if scheduler is None else scheduler.run(prompt, constraint, options)
+        if generation is not None and sink is not None and generation.text:
+            sink(generation.text)
+        return generation
 
     def prepare(self, prompt: list[int], expr: Expr | None, max_tokens: int) -> None:
         """Called before each run; a scripted model chooses its text here."""

@@ -8,7 +8,7 @@ once it is known up to the next generation, so that `lm + "a" + "b"` is `lm + "a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -250,6 +250,25 @@ class Model:
             values[label.name] = [*values.get(label.name, []), value] if label.is_list else value
             kinds[label.name] = label.is_list
         return self._with(values=values, kinds=kinds)
+
+    # -------------------------------------------------------- many inputs
+
+    def map(self, program: Callable[..., Any], inputs: Iterable[Any], *, max_batch: int = 8, errors: str = "raise") -> list[Any]:
+        """What a program makes of each input, in their order, with up to `max_batch` of them going on in common passes.
+
+        `program(lm, item)` is a plain function of this state and an input that returns what it likes, or one that was made by
+        `@function`, which is called without `lm`; each is run in a thread of its own, as if alone. An error has the number of its
+        input as `index`. With `errors="raise"` the first one is raised once all others are through, with `errors="return"` it
+        stands in place of the result.
+
+        >>> from constrain import dsl
+        >>> lm = dsl.models.Mock(["Oslo", "Rome"])
+        >>> [state["city"] for state in lm.map(lambda lm, name: lm + name + ": " + dsl.regex("[A-Z][a-z]+", "city"), ["no", "it"])]
+        ['Oslo', 'Rome']
+        """
+        from .mapping import map_program
+
+        return map_program(self, program, inputs, max_batch, errors)
 
     # -------------------------------------------------------- streaming and async
 
