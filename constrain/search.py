@@ -4,9 +4,9 @@ Both score an answer by the sum of its sampled tokens' log-probabilities, each u
 one) and at temperature 1; forced text is certain and adds nothing. The sum is divided by the number of tokens to the
 power of `length_penalty`, as transformers does; 0 compares the sums themselves, so the likeliest answer wins.
 
-Beams fork their matchers and their sequences. An end is considered wherever a beam may end, and the search goes on until
-no beam can come to a better score than the best answer found; so with as many beams as there are beginnings of texts the
-result is the best of all. Held by tests/test_search.py.
+Beams fork their matchers and their sequences. An end is considered wherever a beam may end, also behind the last token of
+the budget, and the search goes on until no beam can come to a better score than the best answer found; so with as many
+beams as there are beginnings of texts the result is the best of all. Held by tests/test_search.py.
 """
 
 from __future__ import annotations
@@ -81,13 +81,17 @@ class _Search:
             session.keep([])
 
     def _live(self, beams: list[Answer]) -> list[Answer]:
-        """Those that go on; the others are held against the best answer so far."""
+        """Those that go on, if only to their end; the others are held against the best answer so far."""
+        live = []
         for beam in beams:
             if beam.error is not None:
                 raise beam.error
-            if beam.finish_reason is not None:
+            is_at_end = beam.finish_reason == "length" and beam.matcher is not None and beam.matcher.is_accepting()
+            if beam.finish_reason is None or is_at_end:
+                live.append(beam)
+            else:
                 self._offer(beam)
-        return [beam for beam in beams if beam.finish_reason is None]
+        return live
 
     def _offer(self, answer: Answer) -> None:
         if self._best is None or self._score(answer) > self._score(self._best):
@@ -110,7 +114,7 @@ class _Search:
         for beam, row in zip(beams, logits, strict=True):
             beam.num_forward_passes += 1
             self._offer_end(beam, row)
-        ways = (self._ways(number, beam, row) for number, (beam, row) in enumerate(zip(beams, logits, strict=True)))
+        ways = (self._ways(i, beam, logits[i]) for i, beam in enumerate(beams) if beam.finish_reason is None)
         parents, children = list[int](), list[Answer]()
         for _, number, token in islice(heapq.merge(*ways), self._num_beams):
             child = beams[number].fork()
