@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .answer import Answer
 from .bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
-from .errors import ConstrainError
+from .errors import ConstrainError, LimitExceeded
 from .matcher import fill_next_token_bitmasks
 from .models.backend import ReusingSession
 from .vocabulary import Vocabulary
@@ -141,9 +141,13 @@ class _Batch:
             self._session = self._session if kept else None
 
     def step(self) -> None:
-        """One pass, and a token or more for each answer."""
+        """One pass, and a token or more for each answer; where they do not fit into memory together, the longest goes."""
         self._session = self._session or self._backend.open(len(self.active))
-        logits = self._session.forward([answer.pending for answer in self.active])
+        try:
+            logits = self._session.forward([answer.pending for answer in self.active])
+        except LimitExceeded as error:
+            max(self.active, key=lambda answer: len(answer.pending)).fail(error)
+            return
         note_reused(self._session, self.active)
         started = time.perf_counter()
         apply_token_bitmask_inplace(logits, self._bitmask)

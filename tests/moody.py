@@ -51,9 +51,10 @@ class _Session:
         assert all(tokens)
         self.model.num_rows.append(len(tokens))
         spelt = self.model.vocabulary.tokens
-        self.texts = [t + b"".join(spelt[i] or b"" for i in new) for t, new in zip(self.texts, tokens, strict=True)]
-        known = {text: self.model.logits(text) for text in set(self.texts)}
-        return np.array([known[text] for text in self.texts])
+        texts = [t + b"".join(spelt[i] or b"" for i in new) for t, new in zip(self.texts, tokens, strict=True)]
+        known = {text: self.model.logits(text) for text in set(texts)}
+        self.texts = texts
+        return np.array([known[text] for text in texts])
 
     def add(self, num_sequences):
         self.texts += [b""] * num_sequences

@@ -195,24 +195,42 @@ def test_errors_have_the_number_of_their_input_and_stop_nobody():
         lm.map(failing, range(7), max_batch=3)
 
 
-def test_a_pass_that_fails_ends_the_programs_in_it_and_no_others():
-    class Failing(Moody):
-        def logits(self, text):
-            if text.endswith(b"boom "):
-                raise constrain.LimitExceeded("memory_bytes", 5, 4)
-            return super().logits(text)
+class Small(Moody):
+    """Has no room for texts with "boom" in them, and breaks at "bang"."""
 
-    def program(lm, item):
-        return lm + item + " " + dsl.regex("[a-z]{3}", "word")
+    def logits(self, text):
+        if b"boom" in text:
+            raise constrain.LimitExceeded("memory_bytes", 5, 4)
+        if b"bang" in text:
+            raise RuntimeError("broken")
+        return super().logits(text)
 
-    lm = dsl.Model(LanguageModel(Failing()))
-    found = lm.map(program, ["a", "b", "boom", "c", "d"], max_batch=1, errors="return")
-    assert [isinstance(one, constrain.LimitExceeded) for one in found] == [False, False, True, False, False]
-    found = lm.map(program, ["boom", "a", "b", "c", "d", "e", "f"], max_batch=2, errors="return")
-    assert isinstance(found[0], constrain.LimitExceeded)
-    assert [one.index for one in found if isinstance(one, Exception)] == [i for i, one in enumerate(found) if isinstance(one, Exception)]
-    assert sum(isinstance(one, Exception) for one in found) <= 2
-    assert "word" in found[-1]
+
+def words(lm, item):
+    return (lm + item + " " + dsl.regex("[a-z]{3}", "word"))["word"]
+
+
+@pytest.mark.parametrize("max_batch", [1, 2, 5])
+def test_what_does_not_fit_into_memory_goes_alone(max_batch):
+    lm = dsl.Model(LanguageModel(Small()))
+    inputs = ["a", "b", "boom", "c", "boom and more", "d"]
+    found = lm.map(words, inputs, max_batch=max_batch, errors="return")
+    assert [one.index for one in found if isinstance(one, constrain.LimitExceeded)] == [2, 4]
+    assert [one for one in found if isinstance(one, str)] == [words(lm, item) for item in "abcd"]
+    found = list(LanguageModel(Small()).map(inputs, EXPR, max_batch=max_batch, errors="return"))
+    assert [isinstance(one, constrain.LimitExceeded) for one in found] == [False, False, True, False, True, False]
+
+
+def test_a_pass_that_breaks_ends_the_programs_in_it_and_no_others():
+    lm = dsl.Model(LanguageModel(Small()))
+    found = lm.map(words, ["a", "b", "bang", "c", "d"], max_batch=1, errors="return")
+    assert [isinstance(one, RuntimeError) for one in found] == [False, False, True, False, False]
+    found = lm.map(words, ["bang", "a", "b", "c", "d", "e", "f"], max_batch=2, errors="return")
+    assert isinstance(found[0], RuntimeError)
+    failed = [i for i, one in enumerate(found) if isinstance(one, Exception)]
+    assert [found[i].index for i in failed] == failed
+    assert len(failed) <= 2
+    assert isinstance(found[-1], str)
 
 
 def test_a_slow_program_holds_up_nobody():

@@ -23,7 +23,10 @@ class Session(Protocol):
     """A batch of sequences inside a model."""
 
     def forward(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Appends `tokens[i]` (one or more) to sequence i; returns writable logits [num_sequences, vocabulary.size]."""
+        """Appends `tokens[i]` (one or more) to sequence i; returns writable logits [num_sequences, vocabulary.size].
+
+        Raises LimitExceeded, and leaves the sequences as they were, where memory does not suffice.
+        """
         ...
 
     def keep(self, rows: Sequence[int]) -> None:

@@ -39,7 +39,7 @@ class KeyValues:
     @property
     def num_bytes(self) -> int:
         """Bytes of all buffers, their free room included."""
-        return sum(buffer.nbytes for buffer in self._buffers)
+        return self._buffers[-1].nbytes * len(self._buffers)
 
     @property
     def device(self) -> torch.device:
