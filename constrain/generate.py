@@ -340,8 +340,8 @@ class Phi(LanguageModel):
         """Loads a checkpoint: a folder, a hub id, or the embedded model (None).
 
         `dtype` ("float32", "bfloat16", "float16") defaults to the checkpoint's, `device` to a GPU where there is one.
-        `prefix_bytes` bounds the keys and values that are kept for texts with the same beginning (a quarter of the memory
-        that is free, at most 4 GB; 0 keeps none).
+        `prefix_bytes` bounds the keys and values that are kept for texts with the same beginning (an eighth of the
+        memory that is free, at most 4 GB; 0 keeps none).
         Raises ConstrainError for what cannot be loaded.
         """
         try:

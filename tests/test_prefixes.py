@@ -23,9 +23,13 @@ from tests.test_runner import fresh_logits
 SWITCH = 64
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    torch.set_num_threads(1)
     return tiny_phi.write_checkpoint(tmp_path_factory.mktemp("tiny"), original=SWITCH)
 
 
@@ -45,9 +49,10 @@ def computed(lm, run):
 
 
 @pytest.mark.parametrize("changes", [{}, {"sliding_window": 20}, {"longrope": False, "num_key_value_heads": 4}])
-@pytest.mark.parametrize("prefix_bytes", [0, 60_000, 1 << 30])
-def test_logits_equal_a_fresh_forward_whatever_is_shared(tmp_path, changes, prefix_bytes):
+@pytest.mark.parametrize(("prefix_bytes", "pass_tokens"), [(0, 1024), (60_000, 7), (1 << 30, 1024), (1 << 30, 2)])
+def test_logits_equal_a_fresh_forward_whatever_is_shared(tmp_path, monkeypatch, changes, prefix_bytes, pass_tokens):
     """Sessions that open, join, fork, drop and end over texts from a small tree of beginnings, on both sides of the switch."""
+    monkeypatch.setattr(packed, "PASS_TOKENS", pass_tokens)
     lm = Phi.load(tiny_phi.write_checkpoint(tmp_path, **({"original": SWITCH} | changes)), device="cpu", prefix_bytes=prefix_bytes)
     rng = np.random.default_rng(7)
     size, num_reused, num_given = lm.vocabulary.size, 0, 0

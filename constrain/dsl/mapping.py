@@ -34,7 +34,7 @@ class _Job:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.started = time.perf_counter()
-        self.future: Future[Generation] = Future()
+        self.future: Future[Generation | None] = Future()  # None: nobody has taken it up
 
     def end(self) -> None:
         """Hands out the answer, or the error that it broke down with."""
@@ -83,9 +83,9 @@ class Scheduler:
                 self._fail(error)
             except BaseException as error:
                 self._interruption = error
-                self._close(error)
+                self._close()
                 raise
-        self._close(ProgramError("dsl: the programs of this map have ended"))  # a run that nobody waited for
+        self._close()
 
     def _arrivals(self, room: int, is_idle: bool) -> list[Answer]:
         taken: list[Answer] = []
@@ -106,13 +106,16 @@ class Scheduler:
             job.future.set_exception(_twin(error))
         self._jobs.clear()
 
-    def _close(self, error: BaseException) -> None:
+    def _close(self) -> None:
+        """Whoever comes now, from a thread that no program waits for, runs alone; after an interruption nobody does."""
         with self._lock:
             self._is_closed = True
-        self._fail(error)
-        while not self._inbox.empty():
-            if (job := self._inbox.get()) is not None:
-                job.future.set_exception(_twin(error))
+        jobs = [*self._jobs.values(), *(self._inbox.get() for _ in range(self._inbox.qsize()))]
+        for job in filter(None, jobs):
+            if self._interruption is not None:
+                job.future.set_exception(_twin(self._interruption))
+            else:
+                job.future.set_result(None)
 
 
 def _twin(error: BaseException) -> BaseException:

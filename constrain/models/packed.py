@@ -130,9 +130,9 @@ class PackedModel:
 
 
 def _default_prefix_bytes(device: torch.device) -> int:
-    """A quarter of what is free, at most 4 GB; 1 GB where that cannot be told."""
+    """An eighth of what is free, at most 4 GB; 1 GB where that cannot be told."""
     available = available_bytes(device)
-    return 1 << 30 if available is None else min(available // 4, 4 << 30)
+    return 1 << 30 if available is None else min(available // 8, 4 << 30)
 
 
 class _Row:
@@ -142,7 +142,12 @@ class _Row:
         self.ids: list[int] = []
         self.key_values: KeyValues | None = None
         self.length = 0
-        self.num_reused = 0
+        self.num_reused: int | None = None  # known once the first tokens have come
+
+    def note_reused(self) -> None:
+        """The sequence has begun with what is in `key_values`."""
+        if self.num_reused is None:
+            self.num_reused = self.length
 
     def fork(self) -> _Row:
         """The same sequence once more."""
@@ -162,7 +167,7 @@ class PackedSession:
     @property
     def num_reused_tokens(self) -> list[int]:
         """For each sequence, how many of its first tokens were not computed for it."""
-        return [row.num_reused for row in self._rows]
+        return [row.num_reused or 0 for row in self._rows]
 
     def add(self, num_sequences: int) -> None:
         """So many empty sequences more, behind the others."""
@@ -198,6 +203,8 @@ class PackedSession:
 
     def _computed(self) -> list[torch.Tensor]:
         """The states behind the last token of each sequence."""
+        prefixes = self._model.prefixes
+        num_kept = len(prefixes)
         leaders, followers = self._in_order()
         self._check_memory(leaders, followers)
         states = dict[int, torch.Tensor]()
@@ -205,7 +212,8 @@ class PackedSession:
             self._place(rows)
             while any(row.length < len(row.ids) for row in rows):
                 self._pass(rows, states)
-        self._model.prefixes.trim()
+        if len(prefixes) != num_kept:
+            prefixes.trim()
         return [states[id(row)] for row in self._rows]
 
     def _in_order(self) -> tuple[list[_Row], list[_Row]]:
@@ -226,7 +234,7 @@ class PackedSession:
                 followers.append(row)
                 continue
             row.key_values, row.length = found or self._model.key_values(is_long), length
-            row.num_reused = row.num_reused or length
+            row.note_reused()
             leaders.append(row)
             fresh.append(row)
         return leaders, followers
@@ -248,7 +256,7 @@ class PackedSession:
                 is_long = self._model.is_long(len(row.ids))
                 found, row.length = prefixes.find(row.ids[:-1], is_long)
                 row.key_values = found or self._model.key_values(is_long)
-                row.num_reused = row.num_reused or row.length
+                row.note_reused()
             if len(row.key_values.ids) != row.length or id(row.key_values) in taken:
                 row.key_values = row.key_values.beginning(row.length, len(row.ids))
             row.key_values.reserve(len(row.ids))
