@@ -16,7 +16,6 @@ Held by tests/test_runner.py and tests/test_budgets.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -151,16 +150,9 @@ class Answer:
         token, self._next_plan = self._plan[0], self._plan[1:]
         return token
 
-    def continuations(self, tokens: Iterable[int]) -> Iterator[int]:
-        """Those of the tokens behind which the text can still be ended in time; where none is, the plan's next."""
-        is_found = False
-        for token in tokens:
-            if not self._must_finish or self._fits(token):
-                is_found = True
-                yield token
-        if not is_found and self._plan:
-            token, self._next_plan = self._plan[0], self._plan[1:]
-            yield token
+    def can_take(self, token: int) -> bool:
+        """Whether the text can still be ended in time behind an allowed token, where it must be."""
+        return not self._must_finish or self._fits(token)
 
     def _fits(self, token: int) -> bool:
         """Can the text be ended behind this token with what is left?"""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .answer import MAX_REFUSED, Answer
+from .answer import Answer
 from .bitmask import apply_token_bitmask_inplace
 from .decode import Masks, note_reused
 from .models.sampling import log_probabilities
@@ -133,11 +133,13 @@ class _Search:
     def _ways(self, number: int, beam: Answer, row: NDArray[np.float32]) -> Iterator[tuple[float, int, int]]:
         """The tokens that a beam may go on with, the likeliest first: (minus the sum so far, the beam, the token)."""
         assert beam.log_probability is not None
-        allowed = np.array([token for token in np.flatnonzero(row > -np.inf) if int(token) not in self._ends], dtype=np.intp)
-        if not len(allowed):
-            return
-        count = min(self._num_beams + MAX_REFUSED, len(allowed))
-        likeliest = allowed[np.argpartition(-row[allowed], count - 1)[:count]]
-        likeliest = likeliest[np.argsort(-row[likeliest], kind="stable")]
-        for token in beam.continuations(likeliest.tolist()):
-            yield -beam.log_probability - float(log_probabilities(row, [token])[0]), number, token
+        for token in _likeliest_first(row, 4 * self._num_beams + len(self._ends)):
+            if token not in self._ends and beam.can_take(token):
+                yield -beam.log_probability - float(log_probabilities(row, [token])[0]), number, token
+
+
+def _likeliest_first(row: NDArray[np.float32], count: int) -> Iterator[int]:
+    """The allowed tokens, sorted; those behind the first `count` only when they are asked for."""
+    order = np.argpartition(-row, min(count, len(row)) - 1)
+    for part in (order[:count], order[count:]):
+        yield from (int(token) for token in part[np.argsort(-row[part], kind="stable")] if row[token] > -np.inf)
