@@ -13,7 +13,7 @@ import operator
 import os
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,16 +179,24 @@ class Vocabulary:
         pairs = sorted((token, i) for i, token in enumerate(self.tokens) if token and i not in excluded)
         return [token for token, _ in pairs], [i for _, i in pairs]
 
-    def longer_tokens(self, prefix: bytes) -> list[int]:
-        """The ids of the tokens whose bytes begin with `prefix` and go on.
+    def longer_tokens(self, prefix: bytes, following: bytes | None = None) -> Iterator[int]:
+        """The ids of the tokens whose bytes begin with `prefix` and go on, with one of the bytes `following` if given.
 
-        >>> Vocabulary([b"a", b"b", b"ab", b"abc", None], end_ids=4).longer_tokens(b"a")
-        [2, 3]
+        >>> vocabulary = Vocabulary([b"a", b"b", b"ab", b"abc", None], end_ids=4)
+        >>> list(vocabulary.longer_tokens(b"a")), list(vocabulary.longer_tokens(b"ab", b"xyz"))
+        ([2, 3], [])
         """
         texts, ids = self._sorted_tokens
+        tail = b"\xff" * (1 + self.max_token_length)
         first = bisect_right(texts, prefix)
-        last = bisect_left(texts, prefix + b"\xff" * (1 + self.max_token_length), lo=first)
-        return ids[first:last]
+        last = bisect_left(texts, prefix + tail, lo=first)
+        if following is None or first == last:
+            yield from ids[first:last]
+            return
+        for byte in following:
+            start = prefix + bytes((byte,))
+            low = bisect_left(texts, start, first, last)
+            yield from ids[low : bisect_left(texts, start + tail, low, last)]
 
     @cached_property
     def max_token_length(self) -> int:
