@@ -85,13 +85,14 @@ def decode(backend: Backend, answers: list[Answer]) -> Iterator[Answer]:
             return
         session = session or backend.open(len(active))
         logits = session.forward([answer.pending for answer in active])
+        for answer, row in zip(active, logits, strict=True):
+            answer.begin_pass(row)
         started = time.perf_counter()
         apply_token_bitmask_inplace(logits, bitmask)
         spent = (time.perf_counter() - started) / len(active)
         for answer, row in zip(active, logits, strict=True):
             answer.mask_seconds += spent
-            answer.num_forward_passes += 1
-            answer.append_sampled(answer.choose(row))
+            answer.append_sampled(answer.choose(row), row)
         bitmask = _fill_unfinished(masks, active, bitmask)
         yield from active
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import codecs
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .answer import Answer, Generation
+from .answer import Answer
 from .decode import decode
 from .errors import ConstrainError, LimitExceeded
 from .expr import Expr
+from .generation import Generation
 from .matcher import Constraint, compile
 from .models.sampling import Sampler, Sampling
 from .vocabulary import Vocabulary
@@ -66,7 +68,9 @@ class LanguageModel:
 
         Options: `max_tokens` (512), `temperature` (0: the likeliest token), `top_k`, `top_p`, `min_p`, `seed`, `chat`
         (True), `fast_forward` (True), `finish`: "complete" (the default: an answer under a constraint ends within
-        `max_tokens`; a budget below the shortest answer is a LimitExceeded that says what would do) or "cut". Raises
+        `max_tokens`; a budget below the shortest answer is a LimitExceeded that says what would do) or "cut"; `heal`:
+        may the last tokens of a text that is continued be taken back for longer ones (True; False for a prompt of ids;
+        or at most how many tokens); `log_probabilities` (False): record them for `tokens` and `log_probability`. Raises
         ConstrainError.
         """
         return self.generate_batch([prompt], constraint, **options)[0]
@@ -110,11 +114,12 @@ class LanguageModel:
     def _answers(
         self, prompts: Sequence[Prompt], constraints: Any, options: dict[str, Any]
     ) -> list[Answer]:
-        known = ("max_tokens", "chat", "fast_forward", "finish", "temperature", "top_k", "top_p", "min_p", "seed")
+        sampled = ("temperature", "top_k", "top_p", "min_p", "seed")
+        known = ("max_tokens", "chat", "fast_forward", "finish", "heal", "log_probabilities", *sampled)
         for name in options:
             if name not in known:
                 raise ConstrainError(f"generate: unknown option {name!r}, expected one of {', '.join(known)}")
-        sampling = Sampling(**{name: options[name] for name in known[4:] if name in options})
+        sampling = Sampling(**{name: options[name] for name in sampled if name in options})
         finish = options.get("finish", "complete")
         if finish not in ("complete", "cut"):
             raise ConstrainError(f"generate: finish is {finish!r}, expected 'complete' or 'cut'")
@@ -135,6 +140,7 @@ class LanguageModel:
                     self.vocabulary, ids, constraint, Sampler(sampling, row),
                     self._budget(options.get("max_tokens", 512), len(ids)),
                     is_turn=is_turn, fast_forward=options.get("fast_forward", True), must_finish=finish == "complete",
+                    heal=_num_healable(options.get("heal"), prompt), log_probabilities=options.get("log_probabilities", False),
                 )
             )  # fmt: skip
         return answers
@@ -195,6 +201,16 @@ class LanguageModel:
                     f"generate: constraint is a {type(constraint).__name__}, expected an expression or a compiled one"
                 )
         return [None if constraint is None else found[id(constraint)] for constraint in constraints]
+
+
+def _num_healable(heal: Any, prompt: Prompt) -> int:
+    """How many tokens of the prompt may be taken back."""
+    if heal is None or isinstance(heal, bool):
+        is_wanted = isinstance(prompt, str) if heal is None else heal
+        return sys.maxsize if is_wanted else 0
+    if not isinstance(heal, int) or heal < 0:
+        raise ConstrainError(f"generate: heal is {heal!r}, expected True, False or a number of tokens")
+    return heal
 
 
 class Phi(LanguageModel):

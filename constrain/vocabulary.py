@@ -33,7 +33,9 @@ from .tokenizer_formats import (
 if TYPE_CHECKING:
     from ._native import TokenTrie
 
-__all__ = ["Vocabulary"]
+__all__ = ["NUM_TAIL_TOKENS", "Vocabulary"]
+
+NUM_TAIL_TOKENS = 8  # what of the ids before a text the tokenizer is shown to encode it
 
 # What ends a turn, by name, for tokenizers that come without a generation_config.json: all of the first row whose
 # names are all there, else every token of the second that is.
@@ -205,6 +207,15 @@ class Vocabulary:
 
     # ------------------------------------------------------------ bytes and ids
 
+    @cached_property
+    def _special_names(self) -> dict[int, str]:
+        return {i: name for name, i in self.special_tokens.items()}
+
+    def shown(self, ids: Iterable[int]) -> list[bytes | str]:
+        """The bytes of each id, or for those that have none a special token's name, for people to look at."""
+        tokens, names = self.tokens, self._special_names
+        return [names.get(i, f"<{i}>") if (token := tokens[i]) is None else token for i in ids]
+
     def decode(self, ids: Iterable[int]) -> bytes:
         """The bytes that the ids add to a text; specials add none. The dummy prefix, where there is one, stays in."""
         parts = []
@@ -249,7 +260,7 @@ class Vocabulary:
 
     def _encode_continuation(self, text: bytes, after: Sequence[int]) -> list[int]:
         """Encodes `text` behind the last few tokens before it, and keeps what comes after the border."""
-        tail = b"".join(self.tokens[i] or b"" for i in after[-_NUM_TAIL_TOKENS:])
+        tail = b"".join(self.tokens[i] or b"" for i in after[-NUM_TAIL_TOKENS:])
         tail = tail[_first_character(tail) :]
         for context in dict.fromkeys([tail, b""]):
             for prefix in (b"\n", b"") if self._prefixes_text else (b"", b"\n"):
@@ -308,9 +319,6 @@ class Vocabulary:
                     f"vocabulary: no token begins with byte 0x{data[offset]:02x} as in {data[offset : offset + 8]!r}"
                 )
         return ids
-
-
-_NUM_TAIL_TOKENS = 8
 
 
 def _after_border(ids: list[int], tokens: list[bytes | None], num_bytes: int) -> list[int] | None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import ConstrainError
 from ..expr import Expr
-from ..generate import Generation, LanguageModel
+from ..generate import LanguageModel
+from ..generation import Generation
 from ..matcher import Constraint, compile
 from .places import ProgramError
 
@@ -26,19 +27,23 @@ START = "<s>"
 
 @dataclass(frozen=True)
 class Written:
-    """What a model wrote in one run: ids, their bytes, and whether the constraint is satisfied."""
+    """What a model wrote in one run: the bytes of a text, whether the constraint is satisfied, and the answer as it came.
 
-    ids: tuple[int, ...]
+    Fixed text is no answer.
+    """
+
     data: bytes
     is_complete: bool
+    generation: Generation | None = None
 
 
 class Engine:
     """A language model, a lock, and the options that all programs on it share."""
 
-    def __init__(self, lm: LanguageModel, max_tokens: int, seed: int | None) -> None:
+    def __init__(self, lm: LanguageModel, max_tokens: int, seed: int | None, log_probabilities: bool = True) -> None:
         self.lm = lm
         self.max_tokens = max_tokens
+        self.log_probabilities = log_probabilities
         self._seed = seed
         self._lock = threading.Lock()
 
@@ -69,23 +74,28 @@ class Engine:
     def run(
         self,
         ids: Sequence[int],
+        num_healable: int,
         expr: Expr | None,
         max_tokens: int | None,
         temperature: float,
         sink: Callable[[str], None] | None,
     ) -> Written:
-        """A text of the expression behind the ids; its pieces go to `sink` as they come."""
+        """A text of the expression behind the ids, of which the last `num_healable` may be taken back; its pieces go to
+        `sink` as they come."""
         prompt = list(ids) or [self.special_id(START)]
         # A limit that the program sets cuts, as it does in Guidance; the engine's own is a promise.
         finish = "cut" if max_tokens else "complete"
-        options: dict[str, Any] = {"max_tokens": max_tokens or self.max_tokens, "temperature": temperature, "finish": finish}
+        options: dict[str, Any] = {
+            "max_tokens": max_tokens or self.max_tokens, "temperature": temperature, "finish": finish,
+            "heal": num_healable, "log_probabilities": self.log_probabilities,
+        }  # fmt: skip
         if self._seed is not None:
             options["seed"] = self._seed + len(prompt)
         constraint = None if expr is None else compile(expr, self.lm.vocabulary)
         with self._lock:
             self.prepare(prompt, expr, options["max_tokens"])
             generation = self._generate(prompt, constraint, options, sink)
-        return Written(tuple(generation.token_ids), generation.data, generation.is_complete)
+        return Written(generation.data, generation.is_complete, generation)
 
     def prepare(self, prompt: list[int], expr: Expr | None, max_tokens: int) -> None:
         """Called before each run; a scripted model chooses its text here."""
