@@ -10,7 +10,8 @@ For each answer it keeps true:
 - where the answer continues a text, the last tokens of the prompt are taken back while a longer token, allowed by the
   mask, begins with their bytes (*healing*, the mirror of the forced tokens that are kept back): the answer's first tokens
   spell these bytes again, perhaps together with more, and they are no part of its text. What is taken back comes on top
-  of the budget, so prompt and answer together never take more tokens than without;
+  of the budget, so prompt and answer together never take more tokens than without. The prompt's first token stays, as
+  a model has to see something, and special tokens are never crossed;
 - with `finish="complete"` the answer ends inside its budget: a token is taken only if the text can still be ended with
   the tokens that are left behind it, and a way to do so is known at every step (the *plan*).
 
