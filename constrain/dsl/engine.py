@@ -57,17 +57,15 @@ class Engine:
             raise ProgramError(f"dsl: the model has no special token {name!r}, expected one of {known}")
         return found
 
-    def text_ids(self, text: str, before: Sequence[int]) -> tuple[int, ...]:
-        """The ids of a text behind the ids `before`."""
+    def text_ids(self, text: str, before: Sequence[int], forced: Sequence[int] = ()) -> tuple[int, ...]:
+        """The ids of a text behind the ids `before`, together with the ids `forced` that stand between."""
         vocabulary = self.lm.vocabulary
-        if not text:
-            return ()
-        if not before:
+        if not before and not forced:
             return tuple(self.lm.backend.text_ids(text))
-        if vocabulary.tokens[before[-1]] is None:
+        if not forced and vocabulary.tokens[before[-1]] is None:
             return tuple(vocabulary.encode(text.lstrip(), start="turn"))
         turn = list(itertools.takewhile(lambda i: vocabulary.tokens[i] is not None, reversed(before[-16:])))
-        return tuple(vocabulary.encode(text, after=turn[::-1]))
+        return tuple(vocabulary.encode(vocabulary.decode(forced) + text.encode(), after=turn[::-1]))
 
     # -------------------------------------------------------- runs
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..display import Piece, abridged, to_html, token_pieces
@@ -58,6 +59,7 @@ class _State:
     text: str = ""
     ids: tuple[int, ...] = ()
     pending: str = ""  # the end of the text, not yet in `ids`
+    num_forced: int = 0  # ids at the end that the model was not asked for, so that text behind them may change them
     values: Mapping[str, Any] = field(default_factory=dict)
     kinds: Mapping[str, bool] = field(default_factory=dict)  # of captured names: is it a list?
     log_probs: Mapping[str, Any] = field(default_factory=dict)  # of captured names, in lists where they are
@@ -232,16 +234,19 @@ class Model:
         return self._with(text=self._state.text + text, pending=self._state.pending + text)
 
     def _flushed(self) -> Model:
-        """All text as ids."""
-        ids = self._state.ids
-        return self._with(ids=ids + self._engine.text_ids(self._state.pending, ids), pending="")
+        """All text as ids, together with what was forced right before it."""
+        state = self._state
+        if not state.pending:
+            return self
+        kept, forced = state.ids[: len(state.ids) - state.num_forced], state.ids[len(state.ids) - state.num_forced :]
+        return self._with(ids=kept + self._engine.text_ids(state.pending, kept, forced), pending="", num_forced=0)
 
     def _special(self, special: int, shown: str) -> Model:
         if (listener := sink.get()) is not None:
             listener(shown)
         start = len(self._state.text)
         span = _Span(start, start + len(shown.rstrip()))
-        return self._with(text=self._state.text + shown, ids=(*self._state.ids, special), spans=(*self._state.spans, span))
+        return self._with(text=self._state.text + shown, ids=(*self._state.ids, special), spans=(*self._state.spans, span), num_forced=0)
 
     # -------------------------------------------------------- blocks
 
@@ -293,8 +298,9 @@ class Model:
         while isinstance(content, Capture):
             content = content.item
         expr = None if isinstance(content, Free) else expression(run.node)
-        ids, num_fresh = model._state.ids, len(model._state.ids) - len(self._state.ids)
-        written = self._engine.run(ids, num_fresh, expr, run.max_tokens, run.temperature, sink.get())
+        ids = model._state.ids
+        num_healable = len(ids) - len(self._state.ids) + self._state.num_forced
+        written = self._engine.run(ids, num_healable, expr, run.max_tokens, run.temperature, sink.get())
         return model._answered(written, run)
 
     def _answered(self, written: Written, run: Run) -> Model:
@@ -304,7 +310,10 @@ class Model:
         text = state.text + written.data.decode(errors="replace")
         span = _Span(len(state.text), len(text), tuple(generation.tokens), generation.num_leading_bytes)
         ids = state.ids[: len(state.ids) - generation.num_healed_tokens] + tuple(generation.token_ids)
-        model = self._with(text=text, ids=ids, spans=(*state.spans, span), report=state.report + generation.report)
+        tokens = (token for token in reversed(generation.tokens) if token.data)
+        num_forced = sum(1 for _ in takewhile(lambda token: token.origin == "forced", tokens))
+        report = state.report + generation.report
+        model = self._with(text=text, ids=ids, num_forced=num_forced, spans=(*state.spans, span), report=report)
         return model._read(run, written, span)
 
     def _read(self, run: Run, written: Written, span: _Span) -> Model:
