@@ -66,12 +66,12 @@ def token_pieces(tokens: Sequence[Token], num_leading_bytes: int = 0) -> list[Pi
         num_leading_bytes -= cut
         data += token.data[cut:]
         group.append(token)
-        if not token.data:
-            pieces.append(Piece("end", "special", _title(token)))
-            group.pop()
-        elif data and _is_whole(data):
+        if data and (not token.data or _is_whole(data)):
             pieces.append(_piece(data, group))
             data, group = b"", []
+        if not token.data:
+            pieces.append(Piece("end", "special", _title(token)))
+            group = []
     return [*pieces, _piece(data, group)] if data else pieces
 
 
