@@ -1,7 +1,10 @@
 """What recording costs: `python -m benchmarks.recording` runs the embedded model over documents of `extraction.py` and
 measures, in the same run, the share of the time that `Recording` takes with and without log-probabilities.
 
-FIGURES
+On two busy cores (24 documents, 715 passes of the embedded model, a vocabulary of 32,064): 4 to 8 µs a pass without
+log-probabilities, 0.05 to 0.12 % of the time; with them 97 to 176 µs, 2.3 % one by one and 2.6 % in batches of 8. They are computed
+row by row on the CPU, so a large batch on a GPU would feel them: they are asked for in `generate` and there by default in
+programs, which run one text at a time.
 """
 
 from __future__ import annotations

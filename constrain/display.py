@@ -16,9 +16,10 @@ from .report import Token
 
 __all__ = ["Piece", "abridged", "prompt_pieces", "to_html", "token_pieces"]
 
+_BORDER = "box-shadow:inset 1px 0 rgba(128,128,128,.5)"  # between tokens
 _COLOURS = {
-    "forced": "background:rgba(66,133,244,.28)",
-    "sampled": "background:rgba(52,168,83,.30)",
+    "forced": f"background:rgba(66,133,244,.28);{_BORDER}",
+    "sampled": f"background:rgba(52,168,83,.32);{_BORDER}",
     "special": "color:rgb(128,128,128);font-size:85%;border:1px solid rgba(128,128,128,.6);border-radius:3px;padding:0 2px",
 }
 _FRAME = "font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.5"

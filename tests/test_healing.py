@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 
 import numpy as np
 import pytest
 
 import constrain
+from constrain import dsl
+from constrain.dsl import assistant, capture, gen, select, user
 from constrain.generate import LanguageModel
 from constrain.vocabulary import Vocabulary
+from tests.dsl.programs import PROGRAMS
 
 
 class Recorded:
@@ -269,3 +273,65 @@ def test_special_tokens_are_not_crossed_and_the_dummy_prefix_stays(phi):
     answer = phi.generate([*before, *turn], constrain.regex("al: [0-9]"), heal=True)
     assert answer.num_prompt_tokens >= len(before)
     assert vocabulary.decode([*[*before, *turn][len(before) : answer.num_prompt_tokens], *answer.token_ids]) == (" Tot" + answer.text).encode()
+
+
+# ---------------------------------------------------------------- programs
+
+
+@pytest.fixture(scope="module")
+def start(phi):
+    return dsl.Model(phi, max_tokens=60, seed=0)
+
+
+def without_space(data):
+    return re.sub(rb"\s", b"", data)
+
+
+def ids_and_text(lm):
+    """What the ids spell, special tokens by name, and the text, both without white space."""
+    vocabulary, flushed = lm._engine.lm.vocabulary, lm._flushed()._state
+    shown = [token if isinstance(token, bytes) else token.encode() for token in vocabulary.shown(flushed.ids)]
+    return without_space(b"".join(shown)), without_space(flushed.text.encode())
+
+
+@pytest.mark.parametrize("program", [one for one in PROGRAMS if one.form], ids=lambda one: one.run.__name__)
+def test_the_ids_of_programs_spell_their_text(start, program):
+    spelled, text = ids_and_text(program.run(start + "Go on:\n"))
+    assert spelled == text
+
+
+def test_programs_heal_given_text_and_not_what_the_model_wrote(start):
+    with user():
+        lm = start + "Total"
+    with assistant():
+        before = lm + "The tot"
+        lm = before + gen("rest", regex="al(s|ity)? [0-9]") + gen("more", max_tokens=3, temperature=1.0) + gen("end", regex="[a-z]{3}")
+    assert re.fullmatch("al(s|ity)? [0-9]", lm["rest"]) and str(lm).removesuffix("<|end|>\n").endswith(lm["rest"] + lm["more"] + lm["end"])
+    given = before._flushed()._state.ids
+    kept = next((n for n, (a, b) in enumerate(zip(given, lm._state.ids, strict=False)) if a != b), len(given))
+    assert 0 < len(given) - kept <= lm.report.num_healed_tokens
+    spelled, text = ids_and_text(lm)
+    assert spelled == text
+
+
+def test_text_behind_forced_text_is_encoded_together_with_it(start):
+    """The tokenizer writes ` d` as one token; the forced space before it was no choice of the model."""
+    vocabulary = start._engine.lm.vocabulary
+    with assistant():
+        lm = start + "Say " + gen("x", regex="[ab]") + "!"
+        lm += select(["then ", "then "])
+        lm += "de"
+    turn = vocabulary.decode(lm._flushed()._state.ids)
+    assert turn.decode() == " Say " + lm["x"] + "!then de"
+    assert list(lm._flushed()._state.ids)[-2:] == vocabulary.encode(turn.decode()[1:], start="turn")[-2:]
+
+
+def test_healing_leaves_captures_and_streams_alone(start):
+    """With and without healing, the same text where the model has no choice; pieces of a stream are the text added."""
+    given, node = "See the https:", gen("x", regex="//a") + select(["b"], name="y") + capture(" c", "z")
+    with user():
+        whole = start + given + node
+        stream = (start + given).stream() + node
+        pieces = list(stream)
+    assert [whole[name] for name in "xyz"] == ["//a", "b", " c"] == [stream.lm[name] for name in "xyz"]
+    assert "".join(pieces) == "//ab c"

@@ -190,7 +190,8 @@ def test_states_show_roles_as_such_and_print_as_before():
     with assistant():
         lm += "Since " + gen("x", regex=r"<\w+>") + gen("y", max_tokens=1)
     page = lm._repr_html_()
-    assert text_of(page) == str(lm)
+    assert text_of(page) == str(lm).rstrip()
+    assert page.count(">&lt;|end|&gt;</span>") == 2
     assert "<script>" not in page and page.count("&lt;|user|&gt;") == 1
     assert str(lm) == f"{lm}" == "<|user|>\nHow & why?<|end|>\n<|assistant|>\nSince <script>b<|end|>\n"
 

@@ -113,7 +113,9 @@ class Model:
             else:
                 pieces.append(Piece(text[span.start : span.end], "special"))
             position = span.end
-        return [piece for piece in [*pieces, Piece(str(self)[position:], "prompt")] if piece.text]
+        ending = str(self)[len(text) :].rstrip()
+        pieces += [Piece(text[position:], "prompt"), Piece(ending, "special")]
+        return [piece for piece in pieces if piece.text]
 
     def _names(self) -> list[str]:
         named = [block.name for block, _ in self._state.blocks if block.name]
