@@ -259,6 +259,33 @@ def test_a_model_that_wants_the_tokenizers_own_tokens_gets_them(request, prompt,
         assert not is_real or answer.num_healed_tokens >= least
 
 
+PIECES = [
+    "é", "東", "京", "😀", "👩\u200d👩\u200d👧", "\u0301", "ﬁ", "\xa0", " ", "  ", "\n", "\t", "a", "the", "https:", "//", "ß", "İ", "\ud7ff",
+    "\U0010ffff", "{", '"', ":", "\\u", "0", "12", "▁", "<|end|>", "</s>", "<0x41>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_real", [True, False], ids=["Phi's", "the embedded model's"])
+def test_strange_texts_heal_to_the_tokenizers_own_tokens(request, is_real):
+    """Random pieces of Unicode and of tokenizers' own notation, cut anywhere; models with and without a will."""
+    vocabulary = request.getfixturevalue("phi_vocabulary") if is_real else request.getfixturevalue("phi").vocabulary
+    rng, num_canonical, num_healed = random.Random(5), 0, 0
+    for seed in range(60):
+        text, more = ("".join(rng.choice(PIECES) for _ in range(rng.randint(1, 8))) for _ in range(2))
+        ids, canonical = (vocabulary.encode(one, start="turn") for one in (text, text + more))
+        for constraint in (constrain.choice([more, more + "x"]), None):
+            backend = Follower(vocabulary, canonical) if seed % 3 else Recorded(vocabulary, seed)
+            answer = LanguageModel(backend).generate(text, constraint, chat=False, fast_forward=bool(seed % 2), max_tokens=60)
+            found = [*ids[: answer.num_prompt_tokens], *answer.token_ids]
+            assert vocabulary.decode(found) == vocabulary.decode(ids) + answer.data
+            assert constraint is None or answer.text in (more, more + "x")
+            num_healed += answer.num_healed_tokens > 0
+            if seed % 3 and answer.text == more and canonical[0] == ids[0]:
+                assert found == canonical, (text, more)
+                num_canonical += 1
+    assert num_canonical > 40 and num_healed > 10
+
+
 def test_the_prompts_first_token_stays(phi):
     answer = phi.generate("Tot", constrain.choice(["al"]), chat=False)
     assert (answer.num_prompt_tokens, answer.text) == (max(1, len(phi.backend.text_ids("Tot")) - answer.num_healed_tokens), "al")
@@ -335,3 +362,6 @@ def test_healing_leaves_captures_and_streams_alone(start):
         pieces = list(stream)
     assert [whole[name] for name in "xyz"] == ["//a", "b", " c"] == [stream.lm[name] for name in "xyz"]
     assert "".join(pieces) == "//ab c"
+    with user():
+        unhealed = dsl.Model(start._engine.lm, max_tokens=60, heal=False) + given + node
+    assert (str(unhealed), unhealed.report.num_healed_tokens) == (str(whole), 0)

@@ -40,10 +40,13 @@ class Written:
 class Engine:
     """A language model, a lock, and the options that all programs on it share."""
 
-    def __init__(self, lm: LanguageModel, max_tokens: int, seed: int | None, log_probabilities: bool = True) -> None:
+    def __init__(
+        self, lm: LanguageModel, max_tokens: int, seed: int | None, *, log_probabilities: bool = True, heal: bool = True
+    ) -> None:
         self.lm = lm
         self.max_tokens = max_tokens
         self.log_probabilities = log_probabilities
+        self._heal = heal
         self._seed = seed
         self._lock = threading.Lock()
 
@@ -85,7 +88,7 @@ class Engine:
         finish = "cut" if max_tokens else "complete"
         options: dict[str, Any] = {
             "max_tokens": max_tokens or self.max_tokens, "temperature": temperature, "finish": finish,
-            "heal": num_healable, "log_probabilities": self.log_probabilities,
+            "heal": num_healable if self._heal else 0, "log_probabilities": self.log_probabilities,
         }  # fmt: skip
         if self._seed is not None:
             options["seed"] = self._seed + len(prompt)

@@ -74,15 +74,22 @@ class Model:
 
     What is added at once is carried out together: `lm += a + b` is one run where it can be, `lm + a + b` adds twice.
     `max_tokens` bounds each run of a constraint without a limit of its own; `seed` makes sampling repeatable;
-    `log_probabilities=False` saves the time that recording them takes.
+    `log_probabilities=False` saves the time that recording them takes; `heal=False` keeps the tokens of given text as they
+    are, even where the tokenizer would write a longer one across its end.
     """
 
     def __init__(
-        self, lm: LanguageModel | Engine, *, max_tokens: int = 1024, seed: int | None = None, log_probabilities: bool = True
+        self,
+        lm: LanguageModel | Engine,
+        *,
+        max_tokens: int = 1024,
+        seed: int | None = None,
+        log_probabilities: bool = True,
+        heal: bool = True,
     ) -> None:
         if not isinstance(lm, (LanguageModel, Engine)):
             raise ProgramError(f"dsl: Model takes a language model such as constrain.Phi.load(), given {type(lm).__name__}")
-        self._engine = lm if isinstance(lm, Engine) else Engine(lm, max_tokens, seed, log_probabilities)
+        self._engine = lm if isinstance(lm, Engine) else Engine(lm, max_tokens, seed, log_probabilities=log_probabilities, heal=heal)
         self._state = _State()
 
     def _with(self, **changes: Any) -> Model:
