@@ -149,12 +149,13 @@ class _Batch:
             max(self.active, key=lambda answer: len(answer.pending)).fail(error)
             return
         note_reused(self._session, self.active)
+        for answer, row in zip(self.active, logits, strict=True):
+            answer.begin_pass(row)
         started = time.perf_counter()
         apply_token_bitmask_inplace(logits, self._bitmask)
         spent = (time.perf_counter() - started) / len(self.active)
         for answer, row in zip(self.active, logits, strict=True):
             answer.mask_seconds += spent
-            answer.num_forward_passes += 1
             try:
                 answer.append_sampled(answer.choose(row), row)
             except ConstrainError as error:

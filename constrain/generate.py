@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .answer import Answer, Generation
+from .answer import Answer
 from .decode import decode, decode_arriving
 from .errors import ConstrainError, LimitExceeded, with_index
 from .expr import Expr
+from .generation import Generation
 from .matcher import Constraint, compile
 from .models.sampling import Sampler, Sampling
 from .search import best, search
@@ -60,7 +62,8 @@ class _Settings:
     best_of: int = 1
     num_beams: int = 1
     length_penalty: float = 0.0
-    log_probability: bool = False
+    heal: bool | int | None = None
+    log_probabilities: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_tokens", "best_of", "num_beams"):
@@ -109,10 +112,12 @@ class LanguageModel:
 
         Options: `max_tokens` (512), `temperature` (0: the likeliest token), `top_k`, `top_p`, `min_p`, `seed`, `chat`
         (True), `fast_forward` (True), `finish`: "complete" (the default: an answer under a constraint ends within
-        `max_tokens`; a budget below the shortest answer is a LimitExceeded that says what would do) or "cut". `best_of`
+        `max_tokens`; a budget below the shortest answer is a LimitExceeded that says what would do) or "cut"; `heal`:
+        may the last tokens of a text that is continued be taken back for longer ones (True; False for a prompt of ids;
+        or at most how many tokens); `log_probabilities` (False): record them for `tokens` and `log_probability`. `best_of`
         samples and `num_beams` beams (1 each) look for a likely answer instead: the one with the greatest sum of
-        log-probabilities under the mask, divided by its number of tokens to the power of `length_penalty` (0).
-        `log_probability` (False) keeps that sum for any answer. Raises ConstrainError.
+        log-probabilities under the mask, divided by its number of tokens to the power of `length_penalty` (0). Raises
+        ConstrainError.
         """
         return self.generate_batch([prompt], constraint, **options)[0]
 
@@ -261,7 +266,7 @@ class LanguageModel:
             self.vocabulary, ids, constraint, Sampler(settings.sampling, row, sample),
             self._budget(settings.max_tokens, len(ids)),
             is_turn=is_turn, fast_forward=settings.fast_forward, must_finish=settings.finish == "complete",
-            is_scored=settings.log_probability or settings.is_search,
+            heal=_num_healable(settings.heal, prompt), log_probabilities=settings.log_probabilities or settings.is_search,
         )  # fmt: skip
 
     def _budget(self, max_tokens: int, num_prompt_tokens: int) -> int:
@@ -318,6 +323,16 @@ class LanguageModel:
                     f"generate: constraint is a {type(constraint).__name__}, expected an expression or a compiled one"
                 )
         return [None if constraint is None else found[id(constraint)] for constraint in constraints]
+
+
+def _num_healable(heal: Any, prompt: Prompt) -> int:
+    """How many tokens of the prompt may be taken back."""
+    if heal is None or isinstance(heal, bool):
+        is_wanted = isinstance(prompt, str) if heal is None else heal
+        return sys.maxsize if is_wanted else 0
+    if not isinstance(heal, int) or heal < 0:
+        raise ConstrainError(f"generate: heal is {heal!r}, expected True, False or a number of tokens")
+    return heal
 
 
 class Phi(LanguageModel):

@@ -37,7 +37,6 @@ def best(answers: Iterable[Answer], length_penalty: float) -> Answer:
 
 def score(answer: Answer, length: int, length_penalty: float) -> float:
     """The score of an answer of this length."""
-    assert answer.log_probability is not None
     return answer.log_probability / max(1, length) ** length_penalty
 
 
@@ -66,6 +65,8 @@ class _Search:
             while True:
                 logits = session.forward([beam.pending for beam in beams])
                 note_reused(session, beams)
+                for beam, row in zip(beams, logits, strict=True):
+                    beam.begin_pass(row)
                 apply_token_bitmask_inplace(logits, bitmask)
                 parents, children = self._children(beams, logits)
                 bitmask = self._masks.fill(children)
@@ -112,7 +113,6 @@ class _Search:
     def _children(self, beams: list[Answer], logits: NDArray[np.float32]) -> tuple[list[int], list[Answer]]:
         """The best continuations of all beams together, and the rows they come from; ends are offered at once."""
         for beam, row in zip(beams, logits, strict=True):
-            beam.num_forward_passes += 1
             self._offer_end(beam, row)
         ways = (self._ways(i, beam, logits[i]) for i, beam in enumerate(beams) if beam.finish_reason is None)
         parents, children = list[int](), list[Answer]()
@@ -132,7 +132,6 @@ class _Search:
 
     def _ways(self, number: int, beam: Answer, row: NDArray[np.float32]) -> Iterator[tuple[float, int, int]]:
         """The tokens that a beam may go on with, the likeliest first: (minus the sum so far, the beam, the token)."""
-        assert beam.log_probability is not None
         for token in _likeliest_first(row, 4 * self._num_beams + len(self._ends)):
             if token not in self._ends and beam.can_take(token):
                 yield -beam.log_probability - float(log_probabilities(row, [token])[0]), number, token

@@ -116,7 +116,7 @@ def test_best_of_gives_the_best_of_its_samples(length_penalty):
     constraint = constrain.compile(constrain.choice(TEXTS), lm.vocabulary)
     differ = 0
     for seed in range(10):
-        options = {"temperature": 1.5, "seed": seed, "log_probability": True, "max_tokens": 20}
+        options = {"temperature": 1.5, "seed": seed, "log_probabilities": True, "max_tokens": 20}
         samples = [lm.begin("p", constraint, **options) for _ in range(6)]
         for number, sample in enumerate(samples):
             sample.sampler = Sampler(Sampling(temperature=1.5, seed=seed), 0, number)
@@ -175,7 +175,7 @@ def test_beams_on_a_real_model_share_its_keys_and_equal_the_sum_by_hand(tmp_path
     constraint = constrain.compile(constrain.regex("[a-z]{3}[0-9a-z ]{9}"), lm.vocabulary)
     prompt = lm.backend.chat_ids([{"role": "user", "content": "Hello there, and so on"}])
     beams = lm.generate(prompt, constraint, num_beams=4, fast_forward=False)
-    greedy = lm.generate(prompt, constraint, log_probability=True, fast_forward=False)
+    greedy = lm.generate(prompt, constraint, log_probabilities=True, fast_forward=False)
     assert beams.log_probability > greedy.log_probability
     assert len(prompt) < 24 < len(prompt) + len(beams.token_ids)
     matcher, total = constraint.matcher(start="turn"), 0.0

@@ -17,9 +17,10 @@ from contextvars import Context, copy_context
 from itertools import islice
 from typing import Any
 
-from ..answer import Answer, Generation
+from ..answer import Answer
 from ..decode import decode_arriving
 from ..errors import with_index
+from ..generation import Generation
 from ..matcher import Constraint
 from .engine import Engine
 from .places import ProgramError, program_place, user_place

@@ -58,7 +58,7 @@ uint32_t ToMin(int64_t min) {
 
 // A matcher remembers the last bitmask it was given, so that a step pays for no conversion.
 struct BoundMatcher : Matcher {
-  BoundMatcher(std::shared_ptr<Constraint> c, bool is_turn) : Matcher(std::move(c), is_turn) {}
+  BoundMatcher(std::shared_ptr<Constraint> c, bool is_turn, const nb::bytes& prefix) : Matcher(std::move(c), is_turn, View(prefix)) {}
   BoundMatcher(const BoundMatcher& other) : Matcher(other) {}
   PyObject* bound = nullptr;
   nb::object keep;
@@ -338,7 +338,7 @@ void BindConstraint(nb::module_& m) {
       .def("memory_bytes", [](Constraint& c) { Lock lock(c.set().mutex()); return c.MemoryBytes() + c.set().MemoryBytes(); });
 
   nb::class_<BoundMatcher>(m, "Matcher", "The cursor of one request through a constraint.")
-      .def(nb::init<std::shared_ptr<Constraint>, bool>(), "constraint"_a, "is_turn"_a)
+      .def(nb::init<std::shared_ptr<Constraint>, bool, const nb::bytes&>(), "constraint"_a, "is_turn"_a, "prefix"_a = nb::bytes("", 0))
       .def(nb::init<const BoundMatcher&>(), "other"_a)
       .def("fill_next_token_bitmask", [](BoundMatcher& t, nb::object bitmask, int64_t index) {
         if (bitmask.ptr() != t.bound) {

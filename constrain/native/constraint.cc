@@ -64,6 +64,12 @@ ExprId Constraint::TurnRoot() {
   return turn_root_ = set_->MakeOr({set_->MakeConcat(prefix, root_), set_->MakeAnd({root_, no_space})});
 }
 
+ExprId Constraint::Start(bool is_turn, std::string_view prefix) {
+  Lock lock(set_->mutex());
+  const ExprId start = is_turn ? TurnRoot() : root_;
+  return prefix.empty() ? start : set_->MakeConcat(set_->MakeLiteral(prefix), start);
+}
+
 bool Constraint::IsTokenAllowed(ExprId state, uint32_t token, ExprId* after) {
   for (char b : trie_->bytes(token)) {
     state = set_->Step(state, static_cast<uint8_t>(b));
@@ -149,8 +155,8 @@ uint32_t Constraint::StoreMask() {
   return index;
 }
 
-Matcher::Matcher(std::shared_ptr<Constraint> constraint, bool is_turn)
-    : constraint_(std::move(constraint)), start_(is_turn ? constraint_->TurnRoot() : constraint_->root()), state_(start_) {}
+Matcher::Matcher(std::shared_ptr<Constraint> constraint, bool is_turn, std::string_view prefix)
+    : constraint_(std::move(constraint)), start_(constraint_->Start(is_turn, prefix)), state_(start_) {}
 
 void Matcher::CheckToken(int64_t token) const {
   if (token < 0 || token >= constraint_->trie().size())

@@ -23,6 +23,7 @@ class Constraint {
   const TokenTrie& trie() const { return *trie_; }
   ExprId root() const { return root_; }
   ExprId TurnRoot();  // the root where a dummy prefix space may come first
+  ExprId Start(bool is_turn, std::string_view prefix);
   bool IsTokenAllowed(ExprId state, uint32_t token, ExprId* after);
   void FillMask(ExprId state, uint32_t* row);
   size_t MemoryBytes() const { return mask_of_.capacity() * 4 + pool_.capacity() * 4 + refs_.capacity() * sizeof(Ref); }
@@ -57,7 +58,7 @@ class Constraint {
 
 class Matcher {
  public:
-  Matcher(std::shared_ptr<Constraint> constraint, bool is_turn);
+  Matcher(std::shared_ptr<Constraint> constraint, bool is_turn, std::string_view prefix);  // the prefix comes before the text
 
   const std::shared_ptr<Constraint>& constraint() const { return constraint_; }
   void FillMask(uint32_t* row) const;
