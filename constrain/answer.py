@@ -13,7 +13,7 @@ For each answer it keeps true:
   of the budget, so prompt and answer together never take more tokens than without. The prompt's first token stays, as
   a model has to see something, and special tokens are never crossed;
 - with `finish="complete"` the answer ends inside its budget: a token is taken only if the text can still be ended with
-  the tokens that are left behind it, and a way to do so is known at every step (the *plan*).
+  the tokens that are left behind it.
 
 Held by tests/test_runner.py, tests/test_budgets.py and tests/test_healing.py.
 """
@@ -24,10 +24,10 @@ import time
 from copy import copy
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ._native import ExprSet
+from .bitmask import allocate_token_bitmask, apply_token_bitmask_inplace
 from .errors import ConstrainError, LimitExceeded
 from .expr import Expr
 from .generation import Generation
@@ -37,8 +37,6 @@ from .report import Recording
 from .vocabulary import NUM_TAIL_TOKENS, Vocabulary
 
 __all__ = ["Answer"]
-
-MAX_REFUSED = 64  # tokens that do not fit any more before the plan is followed
 
 
 class Answer:
@@ -83,8 +81,6 @@ class Answer:
         self._num_owed = 0  # bytes of it that are not spelt again yet
         self._fast_forward = fast_forward
         self._must_finish = must_finish and constraint is not None and vocabulary.trie.spells_every_byte
-        self._plan: list[int] | None = None  # tokens that end the text from here; None: not asked for yet
-        self._next_plan: list[int] | None = None  # the same behind the token that was looked at last
         self._text_before = _text_tail(vocabulary, prompt)
         if heal and not is_turn:
             self._heal(heal)
@@ -123,8 +119,7 @@ class Answer:
         """Is the budget enough to write again what was taken back, in bytes if need be, and the shortest answer?"""
         budget = self.max_tokens + len(taken)
         if self._must_finish:
-            plan = self._way_to_end(matcher)
-            return plan is not None and len(plan) <= budget
+            return matcher.can_end_within(budget) or 0 <= matcher.fewest_tokens()[0] <= budget
         return len(self.vocabulary.decode(taken)) <= budget
 
     def _tail(self) -> list[int]:
@@ -143,46 +138,33 @@ class Answer:
 
     def _check_minimum(self) -> None:
         assert self.matcher is not None
-        plan = self._way_to_end(self.matcher)
-        if plan is None or len(plan) > self.max_tokens:
-            least = "more than can be told" if plan is None else len(plan)
+        if self.matcher.can_end_within(self.max_tokens):
+            return
+        fewest, is_exact = self.matcher.fewest_tokens()
+        if not 0 <= fewest <= self.max_tokens:
+            least = f"{fewest} tokens" if fewest >= 0 else "more tokens than can be told"
             raise LimitExceeded(
-                "max_tokens", None if plan is None else len(plan), self.max_tokens,
-                f"generate: max_tokens {self.max_tokens} is not enough: the shortest answer takes {least} tokens; "
-                "allow as many, or let the answer be cut with finish='cut'",
+                "max_tokens", None if fewest < 0 else fewest, self.max_tokens,
+                f"generate: max_tokens {self.max_tokens} is not enough: the shortest answer {'' if is_exact else 'found '}"
+                f"takes {least}; allow as many, or let the answer be cut with finish='cut'",
             )  # fmt: skip
-        self._plan = plan
-
-    def _way_to_end(self, matcher: Matcher) -> list[int] | None:
-        data = matcher.shortest_way()
-        return None if data is None else self.vocabulary.encode(data, after=self._tail())
-
-    def _is_near_end(self, left: int) -> tuple[bool, list[int] | None]:
-        """Do `left` tokens end the text from where the matcher stands? And a plan, where one had to be made.
-
-        Each byte is a token in the worst case. The plan is in the longest tokens instead of the tokenizer's own, which is
-        far cheaper and hardly longer.
-        """
-        assert self.matcher is not None
-        if 0 <= self.matcher.min_length() <= left:
-            return True, None
-        plan = self.vocabulary.trie.longest_matches(self.matcher.shortest_way() or b"")
-        return 0 < len(plan) <= left, plan
 
     def choose(self, logits: NDArray[Any]) -> int:
-        """The token that the sampler takes, out of those behind which the text can still be ended in time."""
+        """The token that the sampler takes, out of those behind which the text can still be ended in time.
+
+        Most of the time its first choice is one of these. Where it is not, it chooses again from them alone, so that
+        all keep the shares that they would have if nothing else had been allowed in the first place (but for filters
+        such as top-p, which look at the whole mask the first time).
+        """
         token = self.sampler.choose(logits)
-        if not self._must_finish or self._fits(token):
+        if not self._must_finish:
             return token
-        for _ in range(MAX_REFUSED):
-            logits[token] = -np.inf
-            if not np.isfinite(logits.max()):
-                break
+        if not self._fits(token):
+            self._restrict(logits)
             token = self.sampler.choose(logits)
-            if self._fits(token):
-                return token
-        assert self._plan  # made when the first token did not fit
-        token, self._next_plan = self._plan[0], self._plan[1:]
+            while not self._fits(token):  # where lengths are but bounds the mask may hold more than can be kept
+                logits[token] = float("-inf")
+                token = self.sampler.choose(logits)
         return token
 
     def can_take(self, token: int) -> bool:
@@ -192,21 +174,19 @@ class Answer:
     def _fits(self, token: int) -> bool:
         """Can the text be ended behind this token with what is left?"""
         assert self.matcher is not None
-        self._next_plan = None
-        if token in self.vocabulary.end_ids:
-            return True
-        if self._plan and token == self._plan[0]:
-            self._next_plan = self._plan[1:]
-            return True
-        left = self.max_tokens - len(self.ids) - 1
         started = time.perf_counter()
-        self.matcher.accept_token(token)
-        fits, self._next_plan = self._is_near_end(left)
-        self.matcher.rollback(1)
-        if not fits and self._plan is None:
-            self._plan = self._way_to_end(self.matcher)
+        fits = self.matcher.is_token_allowed_within(token, self.max_tokens - len(self.ids))
         self.mask_seconds += time.perf_counter() - started
         return fits
+
+    def _restrict(self, logits: NDArray[Any]) -> None:
+        """Leaves the tokens that fit."""
+        assert self.matcher is not None
+        started = time.perf_counter()
+        bitmask = allocate_token_bitmask(1, self.vocabulary.size)[0]
+        self.matcher.fill_next_token_bitmask_within(bitmask, self.max_tokens - len(self.ids))
+        apply_token_bitmask_inplace(logits, bitmask)
+        self.mask_seconds += time.perf_counter() - started
 
     # -------------------------------------------------------- tokens
 
@@ -229,8 +209,6 @@ class Answer:
             return
         self._add([token])
         self.pending = [token]
-        if self._must_finish:
-            self._plan = self._next_plan
         if self._fast_forward:
             self.append_forced(self._forced())
         self.check_budget()
@@ -246,24 +224,14 @@ class Answer:
             return
         started = time.perf_counter()
         tokens = self.matcher.accept_forced(tokens[: self.max_tokens - len(self.ids)])
-        if tokens and self._must_finish and not self._fits_behind(tokens):
+        left = self.max_tokens - len(self.ids) - len(tokens)
+        if tokens and self._must_finish and not self.matcher.can_end_within(left):
             self.matcher.rollback(len(tokens))
             tokens = []
         self.mask_seconds += time.perf_counter() - started
         self._add(tokens)
         self.pending += tokens
         self.num_forced_tokens += len(tokens)
-
-    def _fits_behind(self, tokens: list[int]) -> bool:
-        """The same behind forced tokens, which the matcher has accepted already."""
-        assert self.matcher is not None
-        if self._plan is not None and self._plan[: len(tokens)] == tokens:
-            self._plan = self._plan[len(tokens) :]
-            return True
-        fits, plan = self._is_near_end(self.max_tokens - len(self.ids) - len(tokens))
-        if fits:
-            self._plan = plan
-        return fits
 
     def _forced(self) -> list[int]:
         """The tokenizer's tokens for the bytes that must come next."""

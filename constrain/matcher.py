@@ -77,6 +77,11 @@ class Matcher(_native.Matcher):
     `allowed_tokens()`, `allowed_bytes()`, `forced_bytes()`, `num_accepted`. After an end token only end tokens are
     allowed. An id outside `0 .. size - 1` raises `ConstrainError`.
 
+    With `num_tokens` that may still come, end tokens not counted: `can_end_within(num_tokens)`, `is_token_allowed_within(id,
+    num_tokens)`, `fill_next_token_bitmask_within(bitmask, num_tokens, index=0)`: the tokens behind which the text can still
+    be ended; a `LimitExceeded` with the number that would do where it cannot be. `fewest_tokens()` gives that number, and
+    whether it is known that no fewer will do. They need a vocabulary with a token for every byte.
+
     >>> import constrain
     >>> vocabulary = constrain.Vocabulary([b"a", b"b", b"ab", None], end_ids=[3])
     >>> matcher = constrain.compile(constrain.regex("ab"), vocabulary).matcher()
