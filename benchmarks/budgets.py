@@ -152,7 +152,7 @@ def render(lines: list[dict[str, Any]], num_budgets: int) -> str:
         f"Each of {num_budgets} budgets from the least one on, with {len(MODELS)} models each ({', '.join(MODELS)}); Phi-3's vocabulary.\n\n"
     )
     named = "".join(f"- {line['id']}: {line['note']}\n" for line in lines if line["note"])
-    return heading + table(("", ""), rows) + "\n\nNot tried to the end:\n\n" + (named or "none\n")
+    return heading + table(("", ""), rows) + "\n\nRefused, or not tried to the end:\n\n" + (named or "none\n")
 
 
 def main() -> int:
