@@ -122,6 +122,9 @@ class ExprSet:
 
     def num_unproven(self) -> int: ...
 
+    def num_loose_lengths(self) -> int:
+        """How many lengths found so far are bounds; 0: all are exact."""
+
     def set_limits(self, max_memory_bytes: int, max_steps: int, max_search_states: int) -> None: ...
 
     def cancel(self, on: bool = True) -> None: ...
@@ -140,8 +143,6 @@ class TokenTrie:
     @property
     def spells_every_byte(self) -> bool: ...
 
-    def longest_matches(self, text: bytes) -> list[int]: ...
-
 class Constraint:
     """An expression over a vocabulary, with the masks found so far."""
 
@@ -153,7 +154,7 @@ class Matcher:
     """The cursor of one request through a constraint."""
 
     @overload
-    def __init__(self, constraint: Constraint, is_turn: bool) -> None: ...
+    def __init__(self, constraint: Constraint, is_turn: bool, prefix: bytes = ...) -> None: ...
 
     @overload
     def __init__(self, other: Matcher) -> None: ...
@@ -184,10 +185,16 @@ class Matcher:
     def min_length(self) -> int:
         """Bytes to the nearest end of the text; -1 where that is not known."""
 
-    def shortest_way(self, max_length: int = 65536) -> bytes | None:
+    def fewest_tokens(self) -> tuple[int, bool]:
         """
-        Bytes that lead to an end, as few as is known; None where they are more than max_length.
+        The fewest tokens known to end the text (-1: none), and whether it is known that no fewer will do.
         """
+
+    def can_end_within(self, num_tokens: int) -> bool: ...
+
+    def is_token_allowed_within(self, token_id: int, num_tokens: int) -> bool: ...
+
+    def fill_next_token_bitmask_within(self, bitmask: object | None, num_tokens: int, index: int = 0) -> None: ...
 
     def allowed_tokens(self) -> list[int]: ...
 

@@ -7,6 +7,8 @@ from a user stands in `repr`. Nothing in the package ever decides by a message: 
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ConstrainError",
     "GrammarError",
@@ -16,6 +18,7 @@ __all__ = [
     "SchemaError",
     "UnsatisfiableError",
     "UnsupportedError",
+    "with_index",
 ]
 
 
@@ -100,3 +103,17 @@ class LimitExceeded(ConstrainError):
         self.allowed = allowed
         found = f", given {given}" if given is not None else ""
         super().__init__(message or f"limit exceeded: {limit} is {allowed}{found}")
+
+
+def with_index(error: Exception, index: int) -> Exception:
+    """The error of one of many inputs, with its number as `index`; a ConstrainError says it in its message, too.
+
+    >>> with_index(ConstrainError("no text"), 3)
+    ConstrainError('no text (input 3)')
+    """
+    indexed: Any = error
+    if not hasattr(error, "index"):
+        indexed.index = index
+        if isinstance(error, ConstrainError):
+            indexed.args = (f"{error} (input {index})", *error.args[1:])
+    return error

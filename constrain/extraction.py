@@ -7,7 +7,7 @@ Held by tests/test_runner.py and tests/test_cli.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConstrainError, LimitExceeded
@@ -64,6 +64,16 @@ class Extractor:
                 return [error]
             return [found for text in texts for found in self.try_extract([text], **options)]
         return [self._object(answer, options["max_tokens"]) for answer in answers]
+
+    def map(self, texts: Iterable[str], *, max_batch: int = 8, **options: Any) -> Iterator[Any]:
+        """The objects of any number of texts, in order, with the ConstrainError in the place of one that failed.
+
+        Up to `max_batch` texts are worked on at once; a text is taken up as soon as another is done.
+        """
+        options = {"max_tokens": DEFAULT_MAX_TOKENS} | options
+        prompts = map(self._prompt, texts)
+        for answer in self._lm.map(prompts, self.constraint, max_batch=max_batch, errors="return", **options):
+            yield answer if isinstance(answer, ConstrainError) else self._object(answer, options["max_tokens"])
 
     def _prompt(self, text: Any) -> list[dict[str, str]]:
         if not isinstance(text, str):

@@ -43,17 +43,23 @@ class Constraint:
         fresh = _native.ExprSet()
         self._bind(fresh, fresh.copy_from(self.expr.set, self.expr.root))
 
-    def matcher(self, start: str = "continue") -> Matcher:
+    def matcher(self, start: str = "continue", prefix: bytes = b"") -> Matcher:
         """A fresh matcher.
 
         `start="continue"`: the tokens spell the text, byte for byte. `start="turn"`: they stand at the start of a turn,
-        where SentencePiece vocabularies put one space before the text that is not part of it.
+        where SentencePiece vocabularies put one space before the text that is not part of it. `prefix` are bytes that
+        the tokens spell before the text; tokens may lie across the border.
+
+        >>> import constrain
+        >>> vocabulary = constrain.Vocabulary([b":", b"/", b"://", None], end_ids=[3])
+        >>> constrain.compile("//", vocabulary).matcher(prefix=b":").allowed_tokens()
+        [0, 2]
         """
         if start not in _STARTS:
             raise ConstrainError(f"matcher: start is one of {', '.join(map(repr, _STARTS))}, given {start!r}")
         if self._set.memory_bytes() > self.limits.max_kept_bytes:
             self._renew()
-        matcher = Matcher(self._native, start == "turn")
+        matcher = Matcher(self._native, start == "turn", prefix)
         matcher.constraint = self
         return matcher
 
@@ -70,6 +76,11 @@ class Matcher(_native.Matcher):
     `is_accepting()` (the text may end here), `is_terminated()` (an end token was accepted), `is_token_allowed(id)`,
     `allowed_tokens()`, `allowed_bytes()`, `forced_bytes()`, `num_accepted`. After an end token only end tokens are
     allowed. An id outside `0 .. size - 1` raises `ConstrainError`.
+
+    With `num_tokens` that may still come, end tokens not counted: `can_end_within(num_tokens)`, `is_token_allowed_within(id,
+    num_tokens)`, `fill_next_token_bitmask_within(bitmask, num_tokens, index=0)`: the tokens behind which the text can still
+    be ended; a `LimitExceeded` with the number that would do where it cannot be. `fewest_tokens()` gives that number, and
+    whether it is known that no fewer will do. They need a vocabulary with a token for every byte.
 
     >>> import constrain
     >>> vocabulary = constrain.Vocabulary([b"a", b"b", b"ab", None], end_ids=[3])
@@ -104,12 +115,13 @@ class Matcher(_native.Matcher):
         """
         vocabulary = self.constraint.vocabulary
         position = num_kept = self.accept_tokens(tokens)
+        following = self.allowed_bytes()
         suffix = b""
         while position > 0 and len(suffix) < vocabulary.max_token_length:
             position -= 1
             suffix = (vocabulary.tokens[tokens[position]] or b"") + suffix
             self.rollback(1)
-            if any(self.is_token_allowed(i) for i in vocabulary.longer_tokens(suffix)):
+            if any(self.is_token_allowed(i) for i in vocabulary.longer_tokens(suffix, following)):
                 num_kept = position
         if num_kept > position:
             self.accept_tokens(tokens[position:num_kept])

@@ -13,7 +13,7 @@ import operator
 import os
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,9 @@ from .tokenizer_formats import (
 if TYPE_CHECKING:
     from ._native import TokenTrie
 
-__all__ = ["Vocabulary"]
+__all__ = ["NUM_TAIL_TOKENS", "Vocabulary"]
+
+NUM_TAIL_TOKENS = 8  # what of the ids before a text the tokenizer is shown to encode it
 
 # What ends a turn, by name, for tokenizers that come without a generation_config.json: all of the first row whose
 # names are all there, else every token of the second that is.
@@ -179,16 +181,24 @@ class Vocabulary:
         pairs = sorted((token, i) for i, token in enumerate(self.tokens) if token and i not in excluded)
         return [token for token, _ in pairs], [i for _, i in pairs]
 
-    def longer_tokens(self, prefix: bytes) -> list[int]:
-        """The ids of the tokens whose bytes begin with `prefix` and go on.
+    def longer_tokens(self, prefix: bytes, following: bytes | None = None) -> Iterator[int]:
+        """The ids of the tokens whose bytes begin with `prefix` and go on, with one of the bytes `following` if given.
 
-        >>> Vocabulary([b"a", b"b", b"ab", b"abc", None], end_ids=4).longer_tokens(b"a")
-        [2, 3]
+        >>> vocabulary = Vocabulary([b"a", b"b", b"ab", b"abc", None], end_ids=4)
+        >>> list(vocabulary.longer_tokens(b"a")), list(vocabulary.longer_tokens(b"ab", b"xyz"))
+        ([2, 3], [])
         """
         texts, ids = self._sorted_tokens
+        tail = b"\xff" * (1 + self.max_token_length)
         first = bisect_right(texts, prefix)
-        last = bisect_left(texts, prefix + b"\xff" * (1 + self.max_token_length), lo=first)
-        return ids[first:last]
+        last = bisect_left(texts, prefix + tail, lo=first)
+        if following is None or first == last:
+            yield from ids[first:last]
+            return
+        for byte in following:
+            start = prefix + bytes((byte,))
+            low = bisect_left(texts, start, first, last)
+            yield from ids[low : bisect_left(texts, start + tail, low, last)]
 
     @cached_property
     def max_token_length(self) -> int:
@@ -196,6 +206,15 @@ class Vocabulary:
         return max(len(token) for token in self.tokens if token)
 
     # ------------------------------------------------------------ bytes and ids
+
+    @cached_property
+    def _special_names(self) -> dict[int, str]:
+        return {i: name for name, i in self.special_tokens.items()}
+
+    def shown(self, ids: Iterable[int]) -> list[bytes | str]:
+        """The bytes of each id, or for those that have none a special token's name, for people to look at."""
+        tokens, names = self.tokens, self._special_names
+        return [names.get(i, f"<{i}>") if (token := tokens[i]) is None else token for i in ids]
 
     def decode(self, ids: Iterable[int]) -> bytes:
         """The bytes that the ids add to a text; specials add none. The dummy prefix, where there is one, stays in."""
@@ -241,7 +260,7 @@ class Vocabulary:
 
     def _encode_continuation(self, text: bytes, after: Sequence[int]) -> list[int]:
         """Encodes `text` behind the last few tokens before it, and keeps what comes after the border."""
-        tail = b"".join(self.tokens[i] or b"" for i in after[-_NUM_TAIL_TOKENS:])
+        tail = b"".join(self.tokens[i] or b"" for i in after[-NUM_TAIL_TOKENS:])
         tail = tail[_first_character(tail) :]
         for context in dict.fromkeys([tail, b""]):
             for prefix in (b"\n", b"") if self._prefixes_text else (b"", b"\n"):
@@ -300,9 +319,6 @@ class Vocabulary:
                     f"vocabulary: no token begins with byte 0x{data[offset]:02x} as in {data[offset : offset + 8]!r}"
                 )
         return ids
-
-
-_NUM_TAIL_TOKENS = 8
 
 
 def _after_border(ids: list[int], tokens: list[bytes | None], num_bytes: int) -> list[int] | None:

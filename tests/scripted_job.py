@@ -49,6 +49,9 @@ class Session:
     def keep(self, rows):
         self.texts = [self.texts[row] for row in rows]
 
+    def add(self, num_sequences):
+        self.texts += [b""] * num_sequences
+
 
 def run(argv):
     """The command line with the scripted model; returns the exit code."""

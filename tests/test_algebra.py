@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import random
 
 import pytest
@@ -234,6 +235,144 @@ def test_rules_recur_and_copy():
         assert expr_set.matches(e, b"((x))")
         assert not expr_set.matches(e, b"((x)")
         assert expr_set.min_length(e) == 1
+
+
+def rule_chain(n: int, order: str, kind: str) -> tuple[ExprSet, int]:
+    """n rules, each made of the next one."""
+    s = ExprSet()
+    rules = [s.rule(f"r{i}") for i in range(n)]
+    last = {"letters": b"z", "aliases": b"z", "nullable": b"", "pairs": b"z", "fan": b"z"}[kind]
+    places = list(range(n))
+    if order != "forward":
+        places.reverse() if order == "backward" else random.Random(1).shuffle(places)
+    for i in places:
+        following = rules[(i + 1) % n]
+        if kind == "pairs":  # all of them lead to each other
+            exit_, other = s.literal(b"z"), s.concat([s.literal(b"b"), rules[i * 7 % n]])
+            body = s.union([s.concat([s.literal(b"a"), following, s.literal(b"b")]), exit_ if i == n // 2 else other])
+        elif i == n - 1:
+            body = s.literal(last)
+        elif kind == "aliases":
+            body = following
+        elif kind == "nullable":
+            body = s.union([s.EMPTY_STRING, s.concat([s.literal(b"a"), following])])
+        elif kind == "fan" and i == 0:
+            body = s.union([s.concat([s.literal(b"c%d" % k), rules[k]]) for k in range(1, n)])
+        else:
+            body = s.concat([s.literal(b"a"), following])
+        s.define(rules[i], body)
+    return s, rules[0]
+
+
+@pytest.mark.parametrize("kind", ["letters", "aliases", "nullable", "pairs", "fan"])
+@pytest.mark.parametrize("order", ["forward", "backward", "shuffled"])
+def test_fifty_thousand_rules_are_settled_in_whatever_order_they_come(order, kind):
+    """Rounds over all rules would take hours: a shuffled chain needs one for nearly every rule."""
+    n = 50_000
+    s, first = rule_chain(n, order, kind)
+    expected = {"letters": n, "aliases": 1, "nullable": 0, "fan": 7}
+    assert not s.is_empty(first) and s.nullable(first) == (kind == "nullable")
+    if kind == "pairs":
+        assert 0 < s.min_length(first) < 100
+        small, start = rule_chain(500, order, kind)
+        lengths = [math.inf] * 500  # by definition, from the exit outwards
+        while True:
+            fresh = [min(lengths[(i + 1) % 500] + 2, 1 if i == 250 else lengths[i * 7 % 500] + 1) for i in range(500)]
+            if fresh == lengths:
+                break
+            lengths = fresh
+        assert small.min_length(start) == lengths[0]
+    else:
+        assert s.min_length(first) == expected[kind]
+
+
+def lengths_by_rounds(rules: list[tuple]) -> list[float]:
+    """The lengths of the shortest texts, by definition: rounds until nothing gets shorter."""
+    lengths = [math.inf] * len(rules)
+
+    def of(tree: tuple) -> float:
+        op, *parts = tree
+        if op == "text":
+            return len(parts[0])
+        if op == "rule":
+            return 1 + lengths[parts[0]]
+        if op == "repeat":
+            return of(parts[0]) * parts[1] if parts[1] else 0
+        return min(map(of, parts)) if op == "or" else sum(map(of, parts))
+
+    while True:
+        fresh = [of(tree) for tree in rules]
+        if fresh == lengths:
+            return lengths
+        lengths = fresh
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_lengths_of_recursive_rules_are_the_least(seed):
+    r = random.Random(seed)
+    n = r.randrange(1, 9)
+
+    def tree(depth: int) -> tuple:
+        op = r.choice(["text", "rule", "or", "concat", "repeat"] if depth else ["text", "rule", "rule"])
+        if op == "text":
+            return "text", bytes(r.choice(b"abc") for _ in range(r.randrange(1, 5)))
+        if op == "rule":
+            return "rule", r.randrange(n)
+        if op == "repeat":
+            return "repeat", tree(depth - 1), r.randrange(3)
+        return op, *(tree(depth - 1) for _ in range(r.randrange(1, 4)))
+
+    s = ExprSet()
+    rules = [s.rule(f"r{i}") for i in range(n)]
+
+    def made(tree: tuple) -> int:
+        op, *parts = tree
+        if op == "text":
+            return s.literal(parts[0])
+        if op == "rule":
+            return s.concat([s.literal(b"x"), rules[parts[0]]])
+        if op == "repeat":
+            return s.repeat(made(parts[0]), parts[1], -1)
+        return (s.union if op == "or" else s.concat)([made(part) for part in parts])
+
+    trees = [tree(3) for _ in range(n)]
+    for i in r.sample(range(n), n):
+        s.define(rules[i], made(trees[i]))
+    for rule, length in zip(rules, lengths_by_rounds(trees), strict=True):
+        assert s.min_length(rule) == (-1 if length == math.inf else length)
+        assert s.is_empty(rule) == (length == math.inf) and s.nullable(rule) == (length == 0)
+
+
+def test_a_complement_that_depends_on_itself_is_refused():
+    s = ExprSet()
+    rule = s.rule("liar")
+    s.define(rule, s.union([s.literal(b"a"), s.complement(rule)]))
+    with pytest.raises(ConstrainError, match="a complement depends on itself"):
+        s.matches(rule, b"a")
+
+
+@pytest.mark.parametrize("is_scarce", [True, False])
+@pytest.mark.parametrize("seed", range(40))
+def test_entries_that_want_the_same_keys_cost_what_different_keys_cost(seed, is_scarce):
+    """Two entries over one language of keys, more of them than were ever counted one by one; and lengths lead home."""
+    r = random.Random(seed)
+    s = ExprSet()
+    letters = s.concat([s.repeat(s.byte_set(b"kl"), 1, 5), s.literal(b":")])
+    tails = [r.randrange(1, 4), r.randrange(1, 4)]
+    counts = [r.randrange(0, 12), r.randrange(1, 12)]
+    entries = [(s.keyed(letters, s.literal(b"v" * tail), is_scarce), count, -1) for tail, count in zip(tails, counts, strict=True)]
+    low = sum(counts) + r.randrange(3)
+    e = s.members(s.literal(b","), entries, 0, low)
+    keys = sorted(n for n in range(1, 6) for _ in range(2**n))[:low]
+    fill = low - sum(counts)
+    expected = sum(keys) + low + sum(map(math.prod, zip(tails, counts, strict=True))) + fill * min(tails) + low - 1
+    assert s.min_length(e) == expected and s.num_loose_lengths() == 0
+    state, length = e, expected
+    while not s.nullable(state):
+        following = [s.step(state, b) for b in s.live_bytes(state)]
+        state = r.choice([x for x in following if s.min_length(x) == min(map(s.min_length, following))])
+        assert s.min_length(state) == length - 1
+        length -= 1
 
 
 def test_unproductive_rules_are_empty():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import zlib
 from collections import Counter
 
 import numpy as np
@@ -15,15 +14,7 @@ from benchmarks.budgets import MODELS, Adversary, attack, least_budget
 from constrain.generate import LanguageModel
 
 from .conftest import shared_path
-
-WORDS = (b'":', b'","', b'"}', b'{"', b"true", b"false", b"null", b"name", b"  ", b"    ", b"aaaa", b"[]")
-
-
-def vocabulary_with(words):
-    """Every byte and some words."""
-    tokens = [*(bytes([b]) for b in range(256)), *words]
-    return constrain.Vocabulary([*tokens, None], end_ids=[len(tokens)])
-
+from .moody import WORDS, Moody, vocabulary_with
 
 EXPRESSIONS = {
     "regex": lambda: constrain.regex("(ab|cde){2,5}x*[0-9]{3}"),
@@ -79,43 +70,14 @@ def test_maskbench_schemas_end_inside_their_budgets():
     assert total["answers"] == len(rows) * 4 * len(MODELS)
 
 
-class Moody:
-    """Logits drawn from a hash of the text so far."""
-
-    max_length = 1000
-
-    def __init__(self):
-        self.vocabulary = vocabulary_with(WORDS)
-        self.end = self.vocabulary.end_ids[0]
-
-    def open(self, num_sequences):
-        self.texts = [b""] * num_sequences
-        return self
-
-    def logits(self, text):
-        return np.random.default_rng(zlib.crc32(text)).normal(scale=1.5, size=self.vocabulary.size).astype(np.float32)
-
-    def forward(self, tokens):
-        self.texts = [t + b"".join(self.vocabulary.tokens[i] or b"" for i in new) for t, new in zip(self.texts, tokens, strict=True)]
-        known = {text: self.logits(text) for text in set(self.texts)}
-        return np.array([known[text] for text in self.texts])
-
-    def keep(self, rows):
-        self.texts = [self.texts[row] for row in rows]
-
-    def chat_ids(self, messages):
-        return [self.end]
-
-    def text_ids(self, text):
-        return list(text.encode())
-
-
-def expected_shares(model, constraint):
-    """The probability of each text: the model's own, renormalised over the mask token by token."""
+def expected_shares(model, constraint, max_tokens=None):
+    """The probability of each text: the model's own, renormalised token by token over the mask, or over what fits."""
     shares: Counter[str] = Counter()
 
-    def follow(matcher, text, share):
+    def follow(matcher, text, left, share):
         allowed = matcher.allowed_tokens()
+        if max_tokens is not None:
+            allowed = [t for t in allowed if t == model.end or (left and matcher.is_token_allowed_within(t, left))]
         logits = model.logits(text)[allowed].astype(float)
         chances = np.exp(logits - logits.max())
         chances /= chances.sum()
@@ -125,10 +87,19 @@ def expected_shares(model, constraint):
                 continue
             after = matcher.fork()
             after.accept_token(token)
-            follow(after, text + model.vocabulary.tokens[token], share * chance)
+            follow(after, text + model.vocabulary.tokens[token], left - 1, share * chance)
 
-    follow(constraint.matcher(), b"", 1.0)
+    follow(constraint.matcher(), b"", max_tokens or 0, 1.0)
     return shares
+
+
+def chi_square(model, constraint, expected, **options):
+    lm, found, total = LanguageModel(model), Counter(), 20_000
+    for start in range(0, total, 1000):
+        answers = lm.generate_batch([""] * 1000, constraint, temperature=1.0, seed=start, fast_forward=False, **options)
+        found.update(answer.text for answer in answers)
+    assert set(found) <= set(expected)
+    return sum((found[t] - total * share) ** 2 / (total * share) for t, share in expected.items())
 
 
 def test_sampling_is_the_models_own_choice_inside_the_mask():
@@ -138,9 +109,15 @@ def test_sampling_is_the_models_own_choice_inside_the_mask():
     constraint = constrain.compile(constrain.choice(texts), model.vocabulary)
     expected = expected_shares(model, constraint)
     assert abs(sum(expected.values()) - 1) < 1e-9 and set(expected) == set(texts)
-    lm, found, total = LanguageModel(model), Counter(), 20_000
-    for start in range(0, total, 1000):
-        answers = lm.generate_batch(["x"] * 1000, constraint, temperature=1.0, seed=start, fast_forward=False)
-        found.update(answer.text for answer in answers)
-    chi_square = sum((found[t] - total * expected[t]) ** 2 / (total * expected[t]) for t in texts)
-    assert chi_square < 45, (chi_square, found, expected)  # 9 degrees of freedom: 1e-6 at 44.8
+    assert chi_square(model, constraint, expected) < 45  # 9 degrees of freedom: 1e-6 at 44.8
+
+
+def test_near_the_end_it_is_the_models_own_choice_of_what_fits():
+    """Two tokens: "aaa" fits in the word only where "a" was not chosen first, "falsehood" never; with ten, all do."""
+    texts = ["true", "tr", "name", "nameless", "null", "aaaa", "aaa", "b", "nam", "falsehood"]
+    model = Moody()
+    constraint = constrain.compile(constrain.choice(texts), model.vocabulary)
+    expected = expected_shares(model, constraint, 2)
+    assert abs(sum(expected.values()) - 1) < 1e-9 and {"true", "tr", "b"} <= set(expected) < set(texts)
+    assert chi_square(model, constraint, expected, max_tokens=2) < 45
+    assert expected_shares(model, constraint, 10) == expected_shares(model, constraint)

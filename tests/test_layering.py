@@ -21,7 +21,7 @@ FLOORS: list[list[str]] = [
     ["frontends"],
     ["bitmask", "matcher"],
     ["models"],
-    ["answer", "decode", "generate", "extraction"],
+    ["report", "display", "generation", "answer", "decode", "search", "generate", "extraction"],
     ["dsl", "processors", "server", "batch", "inspect"],
     ["cli", "__main__"],
 ]

@@ -164,7 +164,7 @@ def test_answers_are_texts_of_the_constraint(lm, pattern, options):
     assert answer.finish_reason == "stop"
     assert answer.is_complete
     assert answer.num_sampled_tokens + answer.num_forced_tokens >= len(answer.token_ids)
-    assert lm.vocabulary.decode(answer.token_ids).decode().removeprefix(" ") == answer.text
+    assert lm.vocabulary.decode(answer.token_ids)[answer.num_leading_bytes :].decode() == answer.text
     assert 0 < answer.mask_seconds < answer.seconds
 
 

@@ -295,9 +295,9 @@ def test_plain_tokens_padding_and_the_end_token() -> None:
 
 def test_longer_tokens() -> None:
     vocabulary = Vocabulary([b'"', b'":', b'":"', b'"\xff', b"x", None], end_ids=5)
-    assert vocabulary.longer_tokens(b'"') == [1, 2, 3]
-    assert vocabulary.longer_tokens(b'":"') == []
-    assert vocabulary.longer_tokens(b"") == [0, 1, 2, 3, 4]
+    assert list(vocabulary.longer_tokens(b'"')) == [1, 2, 3]
+    assert list(vocabulary.longer_tokens(b'":"')) == []
+    assert list(vocabulary.longer_tokens(b"")) == [0, 1, 2, 3, 4]
 
 
 def test_the_trie_is_built_once_and_fast(phi: Vocabulary) -> None:

@@ -11,9 +11,10 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from .records import InputRecord, input_files, read_records
 
 if TYPE_CHECKING:
     from ..expr import Expr
+    from ..extraction import Extractor
 
 __all__ = ["add_parser", "run"]
 
@@ -52,7 +54,7 @@ def add_parser(commands: Any) -> None:
         "--text-field", metavar="NAME", default="text", help="where a JSONL line has its text (text)"
     )
     parser.add_argument("--id-field", metavar="NAME", default="id", help="where a JSONL line has its id (id)")
-    parser.add_argument("--batch-size", metavar="N", type=int, default=8, help="texts that share a pass (8)")
+    parser.add_argument("--batch-size", metavar="N", type=int, default=8, help="texts that are worked on at once (8)")
     parser.add_argument(
         "--overwrite", action="store_true", help="start afresh, whatever the output file holds"
     )
@@ -108,6 +110,12 @@ def _say(message: str) -> None:
     print(f"constrain extract: {message}", file=sys.stderr)
 
 
+def _errors_before_a_text(taken: deque[InputRecord]) -> Iterator[ConstrainError]:
+    """Those of the records at the front that have no text; each is taken away before the next is looked for."""
+    while taken and (error := taken[0].error) is not None:
+        yield ConstrainError(error)
+
+
 class _Job:
     """One run over the inputs."""
 
@@ -149,26 +157,40 @@ class _Job:
         write: Callable[[dict[str, Any]], None],
         advance: Callable[[int], None],
     ) -> None:
-        extractor = None
-        while batch := list(islice(todo, self._arguments.batch_size)):
-            texts = [record.text for record in batch if record.error is None]
-            if texts and extractor is None:
-                extractor = self._extractor()
-            found = iter(
-                extractor.try_extract(texts, **self._options) if extractor is not None and texts else ()
-            )
-            for record in batch:
-                value = ConstrainError(record.error) if record.error is not None else next(found)
-                line: dict[str, Any] = {"id": record.id, "source": record.source}
-                if isinstance(value, ConstrainError):
-                    self._failed.append((record.source, str(value)))
-                    line["error"] = str(value)
-                else:
-                    line["object"] = value
-                write(line)
-                advance(1)
+        taken: deque[InputRecord] = deque()
+        objects = self._objects(todo, taken)
+        for value in objects:
+            record = taken.popleft()
+            line: dict[str, Any] = {"id": record.id, "source": record.source}
+            if isinstance(value, ConstrainError):
+                self._failed.append((record.source, str(value)))
+                line["error"] = str(value)
+            else:
+                line["object"] = value
+            write(line)
+            advance(1)
 
-    def _extractor(self) -> Any:
+    def _objects(self, todo: Iterator[InputRecord], taken: deque[InputRecord]) -> Iterator[Any]:
+        """An object or error for each record, in order; the model is loaded when the first text comes."""
+
+        def texts() -> Iterator[str]:
+            for record in todo:
+                taken.append(record)
+                if record.error is None:
+                    yield record.text
+
+        waiting = texts()
+        first = next(waiting, None)
+        found: Iterator[Any] = iter(())
+        if first is not None:
+            extractor = self._extractor()
+            found = extractor.map(chain([first], waiting), max_batch=self._arguments.batch_size, **self._options)
+        for value in found:
+            yield from _errors_before_a_text(taken)
+            yield value
+        yield from _errors_before_a_text(taken)
+
+    def _extractor(self) -> Extractor:
         from ..extraction import Extractor
 
         return Extractor(load_model(self._arguments), self._schema)

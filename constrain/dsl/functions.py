@@ -41,6 +41,7 @@ def function(f: Callable[..., Any] | None = None, *, stateless: bool = False) ->
     def call(*args: Any, **kwargs: Any) -> Node:
         return _grammar(wrapped, args, kwargs) if stateless else Call(wrapped, args, kwargs)
 
+    call.is_part = True  # type: ignore[attr-defined]  # not to be called with a state
     return call
 
 

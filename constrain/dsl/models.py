@@ -29,11 +29,16 @@ _SPECIALS = (START, "<|system|>", "<|user|>", "<|assistant|>", END, "<|endoftext
 
 
 def Phi(
-    source: str | os.PathLike[str] | None = None, *, dtype: Any = None, device: Any = None, **options: Any
+    source: str | os.PathLike[str] | None = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    prefix_bytes: int | None = None,
+    **options: Any,
 ) -> Model:
     """A program's state on Phi-3.5: a folder, a hub id, or the embedded model (None); options as for `Model`."""
     with located():
-        return Model(PhiRunner.load(source, dtype, device), **options)
+        return Model(PhiRunner.load(source, dtype, device, prefix_bytes), **options)
 
 
 def Mock(texts: str | Sequence[str] | None = None, *, max_tokens: int = 100_000, seed: int = 0) -> Model:
@@ -59,6 +64,8 @@ def Mock(texts: str | Sequence[str] | None = None, *, max_tokens: int = 100_000,
 
 class _MockEngine(Engine):
     """Chooses the text of each run and checks it before a mask does."""
+
+    max_batch = 1  # the texts come in the order of the runs
 
     def __init__(self, texts: list[str] | None, max_tokens: int, seed: int) -> None:
         self._backend = _MockBackend()
@@ -133,3 +140,6 @@ class _MockSession:
 
     def keep(self, rows: Sequence[int]) -> None:
         """The one sequence stays."""
+
+    def add(self, num_sequences: int) -> None:
+        raise ConstrainError("mock: it runs programs only, one at a time")

@@ -8,13 +8,17 @@ once it is known up to the next generation, so that `lm + "a" + "b"` is `lm + "a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..display import Piece, abridged, to_html, token_pieces
 from ..errors import LimitExceeded
 from ..generate import LanguageModel
+from ..report import Report, Token
 from .captures import Reading, read
 from .engine import END, Engine, Written
 from .grammar import expression
@@ -32,13 +36,35 @@ __all__ = ["Model", "sink"]
 sink: ContextVar[Callable[[str], None] | None] = ContextVar("sink", default=None)
 
 
+class _Span(NamedTuple):
+    """A stretch of the text: a special token as it is shown, or what a model wrote there, token by token."""
+
+    start: int
+    end: int
+    tokens: tuple[Token, ...] = ()
+    num_leading_bytes: int = 0
+
+    def log_prob(self, start: int, end: int) -> float:
+        """The sum over the tokens that overlap these bytes of the stretch."""
+        total, offset = 0.0, -self.num_leading_bytes
+        for token in self.tokens:
+            if offset < end and offset + len(token.data) > start:
+                total += token.log_probability or 0.0
+            offset += len(token.data)
+        return total
+
+
 @dataclass(frozen=True)
 class _State:
     text: str = ""
     ids: tuple[int, ...] = ()
     pending: str = ""  # the end of the text, not yet in `ids`
+    num_forced: int = 0  # ids at the end that the model was not asked for, so that text behind them may change them
     values: Mapping[str, Any] = field(default_factory=dict)
     kinds: Mapping[str, bool] = field(default_factory=dict)  # of captured names: is it a list?
+    log_probs: Mapping[str, Any] = field(default_factory=dict)  # of captured names, in lists where they are
+    spans: tuple[_Span, ...] = ()  # in the order of the text; what lies between was given
+    report: Report = field(default_factory=Report)
     blocks: tuple[tuple[Block, int], ...] = ()  # open ones, and where in the text each began
     has_roles: bool = False
 
@@ -47,13 +73,23 @@ class Model:
     """A program's state on a language model: `lm += "text" + gen("name")`, `lm["name"]`, `str(lm)`.
 
     What is added at once is carried out together: `lm += a + b` is one run where it can be, `lm + a + b` adds twice.
-    `max_tokens` bounds each run of a constraint without a limit of its own; `seed` makes sampling repeatable.
+    `max_tokens` bounds each run of a constraint without a limit of its own; `seed` makes sampling repeatable;
+    `log_probabilities=False` saves the time that recording them takes; `heal=False` keeps the tokens of given text as they
+    are, even where the tokenizer would write a longer one across its end.
     """
 
-    def __init__(self, lm: LanguageModel | Engine, *, max_tokens: int = 1024, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        lm: LanguageModel | Engine,
+        *,
+        max_tokens: int = 1024,
+        seed: int | None = None,
+        log_probabilities: bool = True,
+        heal: bool = True,
+    ) -> None:
         if not isinstance(lm, (LanguageModel, Engine)):
             raise ProgramError(f"dsl: Model takes a language model such as constrain.Phi.load(), given {type(lm).__name__}")
-        self._engine = lm if isinstance(lm, Engine) else Engine(lm, max_tokens, seed)
+        self._engine = lm if isinstance(lm, Engine) else Engine(lm, max_tokens, seed, log_probabilities=log_probabilities, heal=heal)
         self._state = _State()
 
     def _with(self, **changes: Any) -> Model:
@@ -69,7 +105,24 @@ class Model:
         return self._state.text + (f"{END}\n" if is_open else "")
 
     def __repr__(self) -> str:
-        return f"<Model {str(self)[-60:]!r}, captures: {', '.join(self._names()) or 'none'}>"
+        return f"<Model {abridged(str(self))}, captures: {', '.join(self._names()) or 'none'}>"
+
+    def _repr_html_(self) -> str:
+        return to_html(self._pieces(), str(self.report))
+
+    def _pieces(self) -> list[Piece]:
+        """The text by its origins."""
+        text, pieces, position = self._state.text, list[Piece](), 0
+        for span in self._state.spans:
+            pieces.append(Piece(text[position : span.start], "prompt"))
+            if span.tokens:
+                pieces += token_pieces(span.tokens, span.num_leading_bytes)
+            else:
+                pieces.append(Piece(text[span.start : span.end], "special"))
+            position = span.end
+        ending = str(self)[len(text) :].rstrip()
+        pieces += [Piece(text[position:], "prompt"), Piece(ending, "special")]
+        return [piece for piece in pieces if piece.text]
 
     def _names(self) -> list[str]:
         named = [block.name for block, _ in self._state.blocks if block.name]
@@ -92,16 +145,47 @@ class Model:
         """What was captured under the name, or the default."""
         return self[name] if name in self else default
 
+    @property
+    def report(self) -> Report:
+        """What the text cost: the sum over its runs, each of which has all that is before it as its prompt."""
+        return self._state.report
+
+    def log_prob(self, name: str) -> Any:
+        """The log-probability of what was captured under the name; of a list of captures, a list.
+
+        It is the sum over the tokens that overlap the capture, each among those that its mask left; given and forced text
+        counts 0. Raises UnknownCaptureError.
+
+        >>> from constrain import dsl
+        >>> lm = dsl.models.Mock("yes") + "Well, " + dsl.select(["yes", "no"], name="answer")
+        >>> lm.log_prob("answer")
+        0.0
+        """
+        if not self._engine.log_probabilities:
+            raise ProgramError("dsl: no log-probabilities were recorded, expected a model with log_probabilities=True")
+        for block, start in reversed(self._state.blocks):
+            if block.name == name:
+                return self._log_prob_since(start)
+        if name not in self._state.log_probs:
+            known = ", ".join(map(repr, self._state.log_probs)) or "none yet"
+            raise UnknownCaptureError(f"dsl: no capture {name!r} has a log-probability; these have: {known}")
+        found = self._state.log_probs[name]
+        return list(found) if isinstance(found, list) else found
+
+    def _log_prob_since(self, start: int) -> float:
+        return sum(span.log_prob(0, sys.maxsize) for span in self._state.spans if span.start >= start)
+
     def set(self, name: str, value: Any) -> Model:
         """A state in which `name` has this value; it is no part of the text."""
-        kinds = {key: kind for key, kind in self._state.kinds.items() if key != name}
-        return self._with(values={**self._state.values, name: value}, kinds=kinds)
+        return self.remove(name)._with(values={**self._state.values, name: value})
 
     def remove(self, name: str) -> Model:
         """A state without the capture `name`."""
-        values = {key: value for key, value in self._state.values.items() if key != name}
-        kinds = {key: kind for key, kind in self._state.kinds.items() if key != name}
-        return self._with(values=values, kinds=kinds)
+        state = self._state
+        values, kinds, log_probs = (
+            {key: value for key, value in one.items() if key != name} for one in (state.values, state.kinds, state.log_probs)
+        )
+        return self._with(values=values, kinds=kinds, log_probs=log_probs)
 
     # -------------------------------------------------------- adding
 
@@ -142,7 +226,7 @@ class Model:
             return self
         assert isinstance(step, End)
         label, start = begun.pop()
-        return self._captured([(label, self._state.text[start:])])
+        return self._captured([(label, self._state.text[start:], self._log_prob_since(start))])
 
     def _called(self, call: Call) -> Model:
         result = call.function(self, *call.args, **call.kwargs)
@@ -159,14 +243,19 @@ class Model:
         return self._with(text=self._state.text + text, pending=self._state.pending + text)
 
     def _flushed(self) -> Model:
-        """All text as ids."""
-        ids = self._state.ids
-        return self._with(ids=ids + self._engine.text_ids(self._state.pending, ids), pending="")
+        """All text as ids, together with what was forced right before it."""
+        state = self._state
+        if not state.pending:
+            return self
+        kept, forced = state.ids[: len(state.ids) - state.num_forced], state.ids[len(state.ids) - state.num_forced :]
+        return self._with(ids=kept + self._engine.text_ids(state.pending, kept, forced), pending="", num_forced=0)
 
     def _special(self, special: int, shown: str) -> Model:
         if (listener := sink.get()) is not None:
             listener(shown)
-        return self._with(text=self._state.text + shown, ids=(*self._state.ids, special))
+        start = len(self._state.text)
+        span = _Span(start, start + len(shown.rstrip()))
+        return self._with(text=self._state.text + shown, ids=(*self._state.ids, special), spans=(*self._state.spans, span), num_forced=0)
 
     # -------------------------------------------------------- blocks
 
@@ -194,7 +283,7 @@ class Model:
     def _closed(self, block: Block, start: int) -> Model:
         model = self._with(blocks=self._state.blocks[:-1])
         if block.name:
-            model = model._captured([(Label(block.name), self._state.text[start:])])
+            model = model._captured([(Label(block.name), self._state.text[start:], self._log_prob_since(start))])
         if block.role:
             model = model._flushed()._special(self._engine.special_id(END), f"{END}\n")
         return model
@@ -212,24 +301,39 @@ class Model:
     def _run(self, run: Run) -> Model:
         fixed = fixed_text(run.node)
         if fixed is not None:
-            return self._written(fixed)._read(run, Written((), fixed.encode(), True))
+            return self._written(fixed)._read(run, Written(fixed.encode(), True), _Span(0, 0))
         model = self._flushed()
         content = run.node
         while isinstance(content, Capture):
             content = content.item
         expr = None if isinstance(content, Free) else expression(run.node)
-        written = self._engine.run(model._state.ids, expr, run.max_tokens, run.temperature, sink.get())
-        text = written.data.decode(errors="replace")
-        model = model._with(text=model._state.text + text, ids=model._state.ids + written.ids)
-        return model._read(run, written)
+        ids = model._state.ids
+        num_healable = len(ids) - len(self._state.ids) + self._state.num_forced
+        written = self._engine.run(ids, num_healable, expr, run.max_tokens, run.temperature, sink.get())
+        return model._answered(written, run)
 
-    def _read(self, run: Run, written: Written) -> Model:
+    def _answered(self, written: Written, run: Run) -> Model:
+        """The state with what a model wrote, and its captures."""
+        state, generation = self._state, written.generation
+        assert generation is not None
+        text = state.text + written.data.decode(errors="replace")
+        span = _Span(len(state.text), len(text), tuple(generation.tokens), generation.num_leading_bytes)
+        ids = state.ids[: len(state.ids) - generation.num_healed_tokens] + tuple(generation.token_ids)
+        tokens = (token for token in reversed(generation.tokens) if token.data)
+        num_forced = sum(1 for _ in takewhile(lambda token: token.origin == "forced", tokens))
+        report = state.report + generation.report
+        model = self._with(text=text, ids=ids, num_forced=num_forced, spans=(*state.spans, span), report=report)
+        return model._read(run, written, span)
+
+    def _read(self, run: Run, written: Written, span: _Span) -> Model:
         """The state with the captures of a run's text."""
-        reading = read(run.node, written.data, is_cut=not written.is_complete)
+        data = written.data
+        reading = read(run.node, data, is_cut=not written.is_complete)
         if reading is None:
-            raise ProgramError(f"dsl: the text {written.data!r:.80} cannot be read as one of its program")
+            raise ProgramError(f"dsl: the text {data!r:.80} cannot be read as one of its program")
         self._check_cut(reading, written, run)
-        return self._captured([(label, _decoded(written.data, start, end)) for label, start, end in reading.captures])
+        found = [(label, _decoded(data, start, end), span.log_prob(start, end)) for label, start, end in reading.captures]
+        return self._captured(found)
 
     def _check_cut(self, reading: Reading, written: Written, run: Run) -> None:
         """Only what `gen` writes may be cut by a limit."""
@@ -237,19 +341,41 @@ class Model:
         if cut is None or isinstance(cut, (Free, Until)) or (isinstance(cut, Leaf) and cut.may_be_cut):
             return
         limit = run.max_tokens or self._engine.max_tokens
+        num_tokens = len(written.generation.token_ids) if written.generation else 0
         raise LimitExceeded(
             "max_tokens", None, limit,
-            f"dsl: the text was not complete after {len(written.ids)} tokens (max_tokens {limit}): it begins "
+            f"dsl: the text was not complete after {num_tokens} tokens (max_tokens {limit}): it begins "
             f"{written.data.decode(errors='replace')[:60]!r}",
         )  # fmt: skip
 
-    def _captured(self, found: list[tuple[Label, str]]) -> Model:
-        values, kinds = dict(self._state.values), dict(self._state.kinds)
-        for label, text in found:
-            value = text if label.parse is None else label.parse(text)
-            values[label.name] = [*values.get(label.name, []), value] if label.is_list else value
-            kinds[label.name] = label.is_list
-        return self._with(values=values, kinds=kinds)
+    def _captured(self, found: list[tuple[Label, str, float]]) -> Model:
+        state = self._state
+        values, kinds, log_probs = dict(state.values), dict(state.kinds), dict(state.log_probs)
+        for label, text, log_prob in found:
+            name, value = label.name, text if label.parse is None else label.parse(text)
+            values[name] = [*values.get(name, []), value] if label.is_list else value
+            log_probs[name] = [*log_probs.get(name, []), log_prob] if label.is_list else log_prob
+            kinds[name] = label.is_list
+        return self._with(values=values, kinds=kinds, log_probs=log_probs)
+
+    # -------------------------------------------------------- many inputs
+
+    def map(self, program: Callable[..., Any], inputs: Iterable[Any], *, max_batch: int = 8, errors: str = "raise") -> list[Any]:
+        """What a program makes of each input, in their order, with up to `max_batch` of them going on in common passes.
+
+        `program(lm, item)` is a plain function of this state and an input that returns what it likes, or one that was made by
+        `@function`, which is called without `lm`; each is run in a thread of its own, as if alone. An error has the number of its
+        input as `index`. With `errors="raise"` the first one is raised once all others are through, with `errors="return"` it
+        stands in place of the result.
+
+        >>> from constrain import dsl
+        >>> lm = dsl.models.Mock(["Oslo", "Rome"])
+        >>> [state["city"] for state in lm.map(lambda lm, name: lm + name + ": " + dsl.regex("[A-Z][a-z]+", "city"), ["no", "it"])]
+        ['Oslo', 'Rome']
+        """
+        from .mapping import map_program
+
+        return map_program(self, program, inputs, max_batch, errors)
 
     # -------------------------------------------------------- streaming and async
 

@@ -1,16 +1,8 @@
-"""Floor 5: Phi-3.5 through transformers' own Phi3ForCausalLM, for the decode loop of generate.py.
+"""Floor 5: Phi-3.5 through transformers' own Phi3ForCausalLM: loading it, and the ids of chats.
 
-What this file keeps true, each something that a plain loop gets wrong:
-
-- Up to `original_max_position_embeddings` tokens LongRoPE's short factors hold, above it the long ones. A sequence that
-  crosses is computed afresh, since its cached keys were rotated with the wrong factors; and sequences on different
-  sides never share a pass, since transformers picks the factors by the longest of a batch.
-- A chat is put together from ids, not from text, so that a message that spells `<|end|>` is text. The ids are those
-  that the checkpoint's own tokenizer gives to the rendered template; that is checked at load, since a tokenizer loaded
-  another way puts no space before the text of a turn.
-- A sequence's logits do not depend on its neighbours: padding is masked, positions count a sequence's own tokens.
-
-Source: `modeling_phi3.py` and `modeling_rope_utils.py` of transformers. Held by tests/test_runner.py.
+A chat is put together from ids, not from text, so that a message that spells `<|end|>` is text. The ids are those that
+the checkpoint's own tokenizer gives to the rendered template; that is checked at load, since a tokenizer loaded another way
+puts no space before the text of a turn. What computes is in packed.py. Held by tests/test_runner.py.
 """
 
 from __future__ import annotations
@@ -22,13 +14,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..errors import ConstrainError
 from ..hub import first_line, hub_file, is_reachable
 from ..vocabulary import Vocabulary
+from .packed import PackedModel, PackedSession
 
 __all__ = ["PhiBackend"]
 
@@ -45,7 +36,7 @@ _WHITE_SPACE = (
 class PhiBackend:
     """A Phi-3 model and its vocabulary; `open` begins a batch."""
 
-    def __init__(self, model: Any, vocabulary: Vocabulary) -> None:
+    def __init__(self, model: Any, vocabulary: Vocabulary, prefix_bytes: int | None = None) -> None:
         width = model.get_output_embeddings().weight.shape[0]
         if vocabulary.size != width:
             raise ConstrainError(
@@ -61,6 +52,9 @@ class PhiBackend:
         self.max_length: int = int(model.config.max_position_embeddings)
         if model.config.sliding_window is not None and model.config.sliding_window >= self.max_length:
             model.config.sliding_window = None  # wider than any sequence: the same as none, and cheaper
+        if prefix_bytes is not None and (not isinstance(prefix_bytes, int) or prefix_bytes < 0):
+            raise ConstrainError(f"phi: prefix_bytes is {prefix_bytes!r}, expected a whole number from 0, or None")
+        self.packed = PackedModel(self.model, prefix_bytes)
 
     @classmethod
     def load(
@@ -68,13 +62,14 @@ class PhiBackend:
         source: str | os.PathLike[str] | None = None,
         dtype: str | torch.dtype | None = None,
         device: str | torch.device | None = None,
+        prefix_bytes: int | None = None,
     ) -> PhiBackend:
         """Loads a checkpoint from a folder, a hub id, or the embedded model (None)."""
         folder = _checkpoint(source)
         name = "the embedded model" if source is None else repr(str(source))
         model = _load_model(folder, name, _dtype(dtype), _device(device))
         vocabulary = Vocabulary.from_tokenizer(folder, size=int(model.config.vocab_size))
-        backend = cls(model, vocabulary)
+        backend = cls(model, vocabulary, prefix_bytes)
         backend._check_tokenizer(folder, name)
         return backend
 
@@ -118,117 +113,15 @@ class PhiBackend:
         """The ids of a plain text that the model is to continue."""
         return self.vocabulary.encode(text, start="turn")
 
-    def open(self, num_sequences: int) -> PhiSession:
+    # ------------------------------------------------------------ computing
+
+    def open(self, num_sequences: int) -> PackedSession:
         """A session of this many empty sequences."""
-        return PhiSession(self, num_sequences)
+        return PackedSession(self.packed, num_sequences)
 
-
-# ---------------------------------------------------------------- computing
-
-
-class _Group:
-    """Sequences that share a cache: right-aligned, with masked gaps where a sequence had fewer tokens than others."""
-
-    def __init__(self, model: Any, rows: list[int]) -> None:
-        from transformers import DynamicCache
-
-        self.rows = rows
-        self._model = model
-        self._cache = DynamicCache(config=model.config)
-        self._mask = torch.zeros((len(rows), 0), dtype=torch.long)
-
-    def select(self, positions: list[int], rows: list[int]) -> None:
-        """Keeps the sequences at these positions, under new row numbers."""
-        if len(positions) < len(self.rows):
-            indices = torch.tensor(positions, dtype=torch.long, device=self._model.device)
-            self._cache.batch_select_indices(indices)
-            self._mask = self._mask[positions]
-        self.rows = rows
-
-    def forward(self, blocks: list[Sequence[int]]) -> torch.Tensor:
-        """Appends a block to each sequence; float32 logits [num_sequences, size] behind the last tokens."""
-        width = max(len(block) for block in blocks)
-        ids = torch.tensor([[0] * (width - len(block)) + list(block) for block in blocks])
-        block_mask = torch.tensor([[0] * (width - len(block)) + [1] * len(block) for block in blocks])
-        seen = self._mask.sum(1, keepdim=True)
-        positions = (seen + block_mask.cumsum(1) - 1).clamp(min=0)
-        self._mask = torch.cat((self._mask, block_mask), dim=1)
-        device = self._model.device
-        logits = self._model(
-            input_ids=ids.to(device),
-            attention_mask=None if bool(self._mask.all()) else self._mask.to(device),
-            position_ids=positions.to(device),
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits
-        return logits[:, -1, :].float()  # type: ignore[no-any-return]
-
-
-class PhiSession:
-    """A batch of sequences with their caches; see backend.py for the contract."""
-
-    def __init__(self, backend: PhiBackend, num_sequences: int) -> None:
-        config = backend.model.config
-        self._model = backend.model
-        self._size = backend.vocabulary.size
-        self._ids: list[list[int]] = [[] for _ in range(num_sequences)]
-        self._groups: list[_Group] = []
-        rope = config.rope_parameters or {}
-        is_longrope = rope.get("rope_type") == "longrope"
-        switch = rope.get("original_max_position_embeddings") or config.original_max_position_embeddings
-        self._switch: int | None = int(switch) if is_longrope else None
-        # A window counts positions in the cache, which gaps would shift: such models get one sequence to a group.
-        self._is_windowed = config.sliding_window is not None
-
-    def _is_long(self, length: int) -> bool:
-        return self._switch is not None and length > self._switch
-
-    def forward(self, tokens: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        """Appends `tokens[i]` to sequence i; returns writable logits [num_sequences, size]."""
-        if len(tokens) != len(self._ids) or not all(tokens):
-            raise ConstrainError(
-                f"phi: forward takes one or more tokens for each of {len(self._ids)} sequences"
-            )
-        fresh = []
-        for row, (ids, new) in enumerate(zip(self._ids, tokens, strict=True)):
-            if not ids or self._is_long(len(ids)) != self._is_long(len(ids) + len(new)):
-                fresh.append(row)
-            ids.extend(new)
-        self._drop(set(fresh))
-        logits = np.empty((len(tokens), self._size), dtype=np.float32)
-        with torch.inference_mode():
-            for group in self._groups:
-                logits[group.rows] = group.forward([tokens[row] for row in group.rows]).cpu().numpy()
-            for rows in self._split(fresh):
-                group = _Group(self._model, rows)
-                logits[rows] = group.forward([self._ids[row] for row in rows]).cpu().numpy()
-                self._groups.append(group)
-        return logits
-
-    def _drop(self, rows: set[int]) -> None:
-        for group in self._groups:
-            kept = [position for position, row in enumerate(group.rows) if row not in rows]
-            if 0 < len(kept) < len(group.rows):
-                group.select(kept, [group.rows[position] for position in kept])
-        self._groups = [group for group in self._groups if not rows.issuperset(group.rows)]
-
-    def _split(self, rows: list[int]) -> list[list[int]]:
-        """Sequences that are to be computed from their first token, by those that may share a pass."""
-        if self._is_windowed:
-            return [[row] for row in rows]
-        sides = [
-            [row for row in rows if self._is_long(len(self._ids[row])) == side] for side in (False, True)
-        ]
-        return [side for side in sides if side]
-
-    def keep(self, rows: Sequence[int]) -> None:
-        """Goes on with these sequences only, renumbered in the given order."""
-        self._drop(set(range(len(self._ids))) - set(rows))
-        number = {row: position for position, row in enumerate(rows)}
-        for group in self._groups:
-            group.rows = [number[row] for row in group.rows]
-        self._ids = [self._ids[row] for row in rows]
+    def memory_bytes(self, num_tokens: int) -> int:
+        """Bytes of keys and values of so many tokens."""
+        return num_tokens * self.packed.token_bytes
 
 
 # ---------------------------------------------------------------- loading

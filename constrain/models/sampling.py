@@ -7,6 +7,7 @@ filter keeps less than the mask allows, it keeps at least one allowed token. Hel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConstrainError
 
-__all__ = ["Sampler", "Sampling"]
+__all__ = ["Sampler", "Sampling", "log_probabilities"]
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,14 @@ def _check_number(name: str, value: Any, least: float, greatest: float) -> None:
 
 
 class Sampler:
-    """Draws the tokens of one sequence; `row` sets its random numbers apart from those of its batch's other rows."""
+    """Draws the tokens of one sequence.
 
-    def __init__(self, sampling: Sampling, row: int = 0) -> None:
+    `row` sets its random numbers apart from those of its batch's other rows, `sample` from those of the row's other samples.
+    """
+
+    def __init__(self, sampling: Sampling, row: int = 0, sample: int = 0) -> None:
         self._sampling = sampling
-        self._random = np.random.default_rng(None if sampling.seed is None else (sampling.seed, row))
+        self._random = np.random.default_rng(None if sampling.seed is None else (sampling.seed, row, sample))
 
     def choose(self, logits: NDArray[np.float32]) -> int:
         """The id of the next token; logits of minus infinity are never chosen.
@@ -96,3 +100,13 @@ class Sampler:
             wanted = probabilities >= sampling.min_p * probabilities.max()
             ids, probabilities = ids[wanted], probabilities[wanted]
         return ids, probabilities
+
+
+def log_probabilities(logits: NDArray[np.float32], ids: Sequence[int]) -> NDArray[np.float64]:
+    """How likely these tokens are under masked logits, at temperature 1.
+
+    >>> log_probabilities(np.log(np.array([1.0, 3.0, 0.0], dtype=np.float32) + 1e-30), [1]).round(3).tolist()
+    [-0.288]
+    """
+    greatest = float(logits.max())
+    return logits[list(ids)].astype(np.float64) - greatest - np.log(np.exp(logits - greatest).sum(dtype=np.float64))

@@ -56,15 +56,6 @@ uint32_t ToMin(int64_t min) {
   return ToMax(min);
 }
 
-// A matcher remembers the last bitmask it was given, so that a step pays for no conversion.
-struct BoundMatcher : Matcher {
-  BoundMatcher(std::shared_ptr<Constraint> c, bool is_turn) : Matcher(std::move(c), is_turn) {}
-  BoundMatcher(const BoundMatcher& other) : Matcher(other) {}
-  PyObject* bound = nullptr;
-  nb::object keep;
-  BitmaskArray array;
-};
-
 uint32_t* RowOf(const BitmaskArray& array, int64_t index, const TokenTrie& trie) {
   const size_t words = trie.num_words();
   const size_t ndim = array.ndim();
@@ -82,6 +73,24 @@ BitmaskArray ToArray(nb::handle bitmask) {
     throw ExpressionError("bitmask: a writable C-contiguous int32 array on the CPU is needed");
   return array;
 }
+
+// A matcher remembers the last bitmask it was given, so that a step pays for no conversion.
+struct BoundMatcher : Matcher {
+  BoundMatcher(std::shared_ptr<Constraint> c, bool is_turn, const nb::bytes& prefix) : Matcher(std::move(c), is_turn, View(prefix)) {}
+  BoundMatcher(const BoundMatcher& other) : Matcher(other) {}
+  uint32_t* Row(const nb::object& bitmask, int64_t index) {
+    if (bitmask.ptr() != bound) {
+      array = ToArray(bitmask);
+      keep = nb::borrow(bitmask);
+      bound = bitmask.ptr();
+    }
+    return RowOf(array, index, constraint()->trie());
+  }
+
+  PyObject* bound = nullptr;
+  nb::object keep;
+  BitmaskArray array;
+};
 
 template <typename T>
 void MaskRow(T* logits, int64_t stride, const uint32_t* words, size_t width, T minus_infinity) {
@@ -302,6 +311,7 @@ void BindExprSet(nb::module_& m) {
       .def("size", [](ExprSet& s) { return s.num_nodes(); })
       .def("memory_bytes", [](ExprSet& s) { return s.MemoryBytes(); })
       .def("num_unproven", [](ExprSet& s) { return s.num_unproven(); })
+      .def("num_loose_lengths", [](ExprSet& s) { return s.num_loose_lengths(); }, "How many lengths found so far are bounds; 0: all are exact.")
       .def("set_limits", [](ExprSet& s, uint64_t max_memory_bytes, uint64_t max_steps, uint32_t max_search_states) {
         Lock lock(s.mutex());
         s.SetLimits(max_memory_bytes, max_steps, max_search_states);
@@ -328,8 +338,7 @@ void BindTokenTrie(nb::module_& m) {
       }, "tokens"_a, "end_ids"_a, "size"_a, "excluded"_a = std::vector<uint32_t>())
       .def_prop_ro("size", &TokenTrie::size)
       .def_prop_ro("num_nodes", [](const TokenTrie& t) { return t.nodes().size(); })
-      .def_prop_ro("spells_every_byte", &TokenTrie::spells_every_byte)
-      .def("longest_matches", [](const TokenTrie& t, const nb::bytes& text) { return t.LongestMatches(View(text)); }, "text"_a);
+      .def_prop_ro("spells_every_byte", &TokenTrie::spells_every_byte);
 }
 
 void BindConstraint(nb::module_& m) {
@@ -338,15 +347,10 @@ void BindConstraint(nb::module_& m) {
       .def("memory_bytes", [](Constraint& c) { Lock lock(c.set().mutex()); return c.MemoryBytes() + c.set().MemoryBytes(); });
 
   nb::class_<BoundMatcher>(m, "Matcher", "The cursor of one request through a constraint.")
-      .def(nb::init<std::shared_ptr<Constraint>, bool>(), "constraint"_a, "is_turn"_a)
+      .def(nb::init<std::shared_ptr<Constraint>, bool, const nb::bytes&>(), "constraint"_a, "is_turn"_a, "prefix"_a = nb::bytes("", 0))
       .def(nb::init<const BoundMatcher&>(), "other"_a)
       .def("fill_next_token_bitmask", [](BoundMatcher& t, nb::object bitmask, int64_t index) {
-        if (bitmask.ptr() != t.bound) {
-          t.array = ToArray(bitmask);
-          t.keep = nb::borrow(bitmask);
-          t.bound = bitmask.ptr();
-        }
-        t.FillMask(RowOf(t.array, index, t.constraint()->trie()));
+        t.FillMask(t.Row(bitmask, index));
       }, "bitmask"_a.none(), "index"_a = 0)
       .def("is_token_allowed", &Matcher::IsTokenAllowed, "token_id"_a)
       .def("accept_token", &Matcher::AcceptToken, "token_id"_a)
@@ -369,12 +373,18 @@ void BindConstraint(nb::module_& m) {
         const uint32_t n = t.MinLength();
         return n == kInfinite ? int64_t{-1} : int64_t{n};
       }, "Bytes to the nearest end of the text; -1 where that is not known.")
-      .def("shortest_way", [](const BoundMatcher& t, size_t max_length) -> nb::object {
-        std::string text;
-        if (!t.ShortestWay(max_length, &text)) return nb::none();
-        return ToBytes(text);
-      }, "max_length"_a = 1 << 16, nb::sig("def shortest_way(self, max_length: int = 65536) -> bytes | None"),
-         "Bytes that lead to an end, as few as is known; None where they are more than max_length.")
+      .def("fewest_tokens", [](const BoundMatcher& t) {
+        bool is_exact;
+        const uint32_t n = t.FewestTokens(&is_exact);
+        return std::make_pair(n == kInfinite ? int64_t{-1} : int64_t{n}, is_exact);
+      }, "The fewest tokens known to end the text (-1: none), and whether it is known that no fewer will do.")
+      .def("can_end_within", [](const BoundMatcher& t, int64_t num_tokens) { return t.CanEndWithin(ToMin(num_tokens)); }, "num_tokens"_a)
+      .def("is_token_allowed_within", [](const BoundMatcher& t, int64_t token, int64_t num_tokens) {
+        return t.IsTokenAllowedWithin(token, ToMin(num_tokens));
+      }, "token_id"_a, "num_tokens"_a)
+      .def("fill_next_token_bitmask_within", [](BoundMatcher& t, nb::object bitmask, int64_t num_tokens, int64_t index) {
+        t.FillMaskWithin(t.Row(bitmask, index), ToMin(num_tokens));
+      }, "bitmask"_a.none(), "num_tokens"_a, "index"_a = 0)
       .def("allowed_tokens", &Matcher::AllowedTokens)
       .def("allowed_bytes", [](const BoundMatcher& t) { return ToBytes(t.AllowedBytes()); })
       .def("describe", &Matcher::Describe, "max_length"_a = 200)

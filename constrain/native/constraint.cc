@@ -8,7 +8,7 @@ namespace constrain {
 using Lock = std::lock_guard<std::recursive_mutex>;
 
 Constraint::Constraint(std::shared_ptr<ExprSet> set, ExprId root, std::shared_ptr<TokenTrie> trie, size_t max_mask_bytes)
-    : set_(std::move(set)), trie_(std::move(trie)), root_(root), builder_(set_.get(), trie_.get()),
+    : set_(std::move(set)), trie_(std::move(trie)), root_(root), builder_(set_.get(), trie_.get()), completions_(set_.get(), trie_.get()),
       max_mask_words_(max_mask_bytes / 4) {
   Lock lock(set_->mutex());
   set_->CheckId(root);
@@ -64,6 +64,12 @@ ExprId Constraint::TurnRoot() {
   return turn_root_ = set_->MakeOr({set_->MakeConcat(prefix, root_), set_->MakeAnd({root_, no_space})});
 }
 
+ExprId Constraint::Start(bool is_turn, std::string_view prefix) {
+  Lock lock(set_->mutex());
+  const ExprId start = is_turn ? TurnRoot() : root_;
+  return prefix.empty() ? start : set_->MakeConcat(set_->MakeLiteral(prefix), start);
+}
+
 bool Constraint::IsTokenAllowed(ExprId state, uint32_t token, ExprId* after) {
   for (char b : trie_->bytes(token)) {
     state = set_->Step(state, static_cast<uint8_t>(b));
@@ -84,6 +90,25 @@ void Constraint::FillMask(ExprId state, uint32_t* row) {
   }
   if (set_->node(state).nullable)
     for (uint32_t id : trie_->end_ids()) row[id >> 5] |= 1u << (id & 31);
+}
+
+Completions& Constraint::completions() {
+  if (!trie_->spells_every_byte())
+    throw ExpressionError("budgets are kept in vocabularies with a token for every byte, and this one lacks some");
+  return completions_;
+}
+
+void Constraint::FillMaskWithin(ExprId state, uint32_t num_tokens, uint32_t* row) {
+  if (!completions().CanEnd(state, num_tokens)) {
+    bool is_exact;
+    const uint32_t fewest = completions().FewestTokens(state, &is_exact);
+    if (fewest > num_tokens) throw LimitError("max_tokens", fewest == kInfinite ? 0 : fewest, num_tokens);
+  }
+  FillMask(state, row);
+  std::vector<uint32_t> within(trie_->num_words());
+  if (num_tokens) completions_.AddTokens(state, num_tokens, within.data());
+  for (uint32_t id : trie_->end_ids()) within[id >> 5] |= 1u << (id & 31);
+  for (size_t i = 0; i < within.size(); ++i) row[i] &= within[i];
 }
 
 uint32_t Constraint::ComputeMask(ExprId state) {
@@ -149,8 +174,8 @@ uint32_t Constraint::StoreMask() {
   return index;
 }
 
-Matcher::Matcher(std::shared_ptr<Constraint> constraint, bool is_turn)
-    : constraint_(std::move(constraint)), start_(is_turn ? constraint_->TurnRoot() : constraint_->root()), state_(start_) {}
+Matcher::Matcher(std::shared_ptr<Constraint> constraint, bool is_turn, std::string_view prefix)
+    : constraint_(std::move(constraint)), start_(constraint_->Start(is_turn, prefix)), state_(start_) {}
 
 void Matcher::CheckToken(int64_t token) const {
   if (token < 0 || token >= constraint_->trie().size())
@@ -158,36 +183,52 @@ void Matcher::CheckToken(int64_t token) const {
                           std::to_string(constraint_->trie().size() - 1) + ")");
 }
 
-void Matcher::FillMask(uint32_t* row) const {
-  Lock lock(set().mutex());
-  if (state_ != kTerminated) return constraint_->FillMask(state_, row);
+void Matcher::FillEnds(uint32_t* row) const {
   std::memset(row, 0, constraint_->trie().num_words() * 4);
   for (uint32_t id : constraint_->trie().end_ids()) row[id >> 5] |= 1u << (id & 31);
 }
 
-bool Matcher::IsTokenAllowed(int64_t token) const {
+void Matcher::FillMask(uint32_t* row) const {
   Lock lock(set().mutex());
+  if (state_ == kTerminated) FillEnds(row);
+  else constraint_->FillMask(state_, row);
+}
+
+void Matcher::FillMaskWithin(uint32_t* row, uint32_t num_tokens) const {
+  Lock lock(set().mutex());
+  set().Refuel();
+  if (state_ == kTerminated) FillEnds(row);
+  else constraint_->FillMaskWithin(state_, num_tokens, row);
+}
+
+// The state behind an allowed token.
+bool Matcher::After(int64_t token, ExprId* after) const {
   CheckToken(token);
   const uint32_t id = static_cast<uint32_t>(token);
+  *after = kTerminated;
   if (constraint_->trie().IsEnd(id)) return IsAccepting();
   if (state_ == kTerminated || !constraint_->trie().IsText(id)) return false;
-  ExprId after;
   set().Refuel();
-  return constraint_->IsTokenAllowed(state_, id, &after);
+  return constraint_->IsTokenAllowed(state_, id, after);
+}
+
+bool Matcher::IsTokenAllowed(int64_t token) const {
+  Lock lock(set().mutex());
+  ExprId after;
+  return After(token, &after);
+}
+
+bool Matcher::IsTokenAllowedWithin(int64_t token, uint32_t num_tokens) const {
+  Lock lock(set().mutex());
+  ExprId after;
+  if (!After(token, &after)) return false;
+  return after == kTerminated || constraint_->completions().AllowsToken(state_, static_cast<uint32_t>(token), after, num_tokens);
 }
 
 bool Matcher::AcceptToken(int64_t token) {
   Lock lock(set().mutex());
-  CheckToken(token);
-  const uint32_t id = static_cast<uint32_t>(token);
-  ExprId after = kTerminated;
-  if (constraint_->trie().IsEnd(id)) {
-    if (!IsAccepting()) return false;
-  } else {
-    if (state_ == kTerminated || !constraint_->trie().IsText(id)) return false;
-    set().Refuel();
-    if (!constraint_->IsTokenAllowed(state_, id, &after)) return false;
-  }
+  ExprId after;
+  if (!After(token, &after)) return false;
   history_.push_back(state_);
   state_ = after;
   return true;
@@ -255,12 +296,17 @@ uint32_t Matcher::MinLength() const {
   return set().MinLength(state_);
 }
 
-bool Matcher::ShortestWay(size_t max_length, std::string* text) const {
+bool Matcher::CanEndWithin(uint32_t num_tokens) const {
   Lock lock(set().mutex());
-  text->clear();
-  if (state_ == kTerminated) return true;
   set().Refuel();
-  return set().ShortestWay(state_, max_length, text);
+  return state_ == kTerminated || constraint_->completions().CanEnd(state_, num_tokens);
+}
+
+uint32_t Matcher::FewestTokens(bool* is_exact) const {
+  Lock lock(set().mutex());
+  set().Refuel();
+  *is_exact = true;
+  return state_ == kTerminated ? 0 : constraint_->completions().FewestTokens(state_, is_exact);
 }
 
 std::vector<uint32_t> Matcher::AllowedTokens() const {

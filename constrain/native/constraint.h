@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "completion.h"
 #include "mask.h"
 
 namespace constrain {
@@ -23,9 +24,14 @@ class Constraint {
   const TokenTrie& trie() const { return *trie_; }
   ExprId root() const { return root_; }
   ExprId TurnRoot();  // the root where a dummy prefix space may come first
+  ExprId Start(bool is_turn, std::string_view prefix);
   bool IsTokenAllowed(ExprId state, uint32_t token, ExprId* after);
   void FillMask(ExprId state, uint32_t* row);
-  size_t MemoryBytes() const { return mask_of_.capacity() * 4 + pool_.capacity() * 4 + refs_.capacity() * sizeof(Ref); }
+  Completions& completions();  // budgets; throws where the vocabulary has no token for some byte
+  void FillMaskWithin(ExprId state, uint32_t num_tokens, uint32_t* row);  // LimitError where the text cannot be ended
+  size_t MemoryBytes() const {
+    return mask_of_.capacity() * 4 + pool_.capacity() * 4 + refs_.capacity() * sizeof(Ref) + completions_.MemoryBytes();
+  }
 
  private:
   struct Ref {  // a mask in the pool: `count` ids, or words where count is kDense
@@ -46,6 +52,7 @@ class Constraint {
   std::shared_ptr<TokenTrie> trie_;
   ExprId root_, turn_root_ = kNoMatch, closure_ = kAnything;
   MaskBuilder builder_;
+  Completions completions_;
   MaskParts parts_;
   std::vector<uint32_t> mask_of_;  // state -> index in refs_; 0: not computed
   std::vector<Ref> refs_{{0, 0}};
@@ -57,7 +64,7 @@ class Constraint {
 
 class Matcher {
  public:
-  Matcher(std::shared_ptr<Constraint> constraint, bool is_turn);
+  Matcher(std::shared_ptr<Constraint> constraint, bool is_turn, std::string_view prefix);  // the prefix comes before the text
 
   const std::shared_ptr<Constraint>& constraint() const { return constraint_; }
   void FillMask(uint32_t* row) const;
@@ -71,7 +78,11 @@ class Matcher {
   size_t num_accepted() const { return history_.size(); }
   std::string ForcedBytes(size_t max_length) const;
   uint32_t MinLength() const;  // bytes to the nearest end; kInfinite where that is not known
-  bool ShortestWay(size_t max_length, std::string* text) const;  // bytes that lead to an end
+  // With budgets: `num_tokens` are all that may still come, end tokens excepted.
+  bool CanEndWithin(uint32_t num_tokens) const;
+  uint32_t FewestTokens(bool* is_exact) const;  // that end the text; kInfinite where that is not known
+  bool IsTokenAllowedWithin(int64_t token, uint32_t num_tokens) const;
+  void FillMaskWithin(uint32_t* row, uint32_t num_tokens) const;
   std::vector<uint32_t> AllowedTokens() const;
   ExprId state() const { return state_; }
   std::string Describe(size_t max_length) const;
@@ -81,6 +92,8 @@ class Matcher {
  private:
   static constexpr ExprId kTerminated = 0x7FFFFFFF;  // behind an end token
   void CheckToken(int64_t token) const;
+  bool After(int64_t token, ExprId* after) const;
+  void FillEnds(uint32_t* row) const;
   ExprSet& set() const { return constraint_->set(); }
 
   std::shared_ptr<Constraint> constraint_;

@@ -255,6 +255,23 @@ void ForEachChild(Node* n, std::vector<ExprId>* set_children, F f) {
 
 }  // namespace
 
+void ExprSet::AddParts(ExprId e, std::vector<ExprId>* out) const {
+  Node n = nodes_[e];
+  std::vector<ExprId> set_children;
+  if (n.kind == Kind::kOr || n.kind == Kind::kAnd) set_children.assign(children(e), children(e) + n.b);
+  ForEachChild(&n, &set_children, [&](ExprId& x) { out->push_back(x); });
+  if (n.kind == Kind::kRule && rules_[n.a].defined) out->push_back(rules_[n.a].body);
+  if (n.kind != Kind::kMembers) return;
+  out->push_back(lists_[n.a].separator);
+  for (const Entry& entry : lists_[n.a].entries) {
+    out->push_back(entry.item);
+    for (ExprId part : Alternatives(entry.item)) {  // looked at one by one where keys must differ
+      if (part != entry.item) out->push_back(part);
+      if (nodes_[part].kind == Kind::kKey) out->push_back(nodes_[part].c);
+    }
+  }
+}
+
 // Nodes are copied as they are: both sets keep the same normal form and the same content hashes.
 ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
   o.CheckId(root);

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -131,6 +132,7 @@ class ExprSet {
   uint32_t parent_text(uint32_t text) const { return texts_[text].parent; }
   std::string TextOf(uint32_t text) const;
   bool HasCome(const Node& key, uint32_t text) const;
+  bool MayCome(const Node& key) const;  // can it become one that has come before?
   bool HasDistinct(ExprId item, uint32_t count);  // has a keyed entry so many different texts?
   bool IsAlive(ExprId e);                     // emptiness.cc
   // By which bytes what follows may begin behind a greedy lexeme, wherever it ends; and by which perhaps, since a longer
@@ -143,8 +145,12 @@ class ExprSet {
   bool HasExit(ExprId tail, const ByteSet& bytes);  // may the text end, or go on by one of these?
   uint64_t num_unproven() const { return num_unproven_; }
   uint32_t max_search_states() const { return max_search_states_; }
-  uint32_t MinLength(ExprId e);               // bytes of the shortest text; kInfinite where there is none or fuel ended
+  uint32_t MinLength(ExprId e);               // lengths.cc: bytes of the shortest text; kInfinite where there is none
+  uint64_t num_loose_lengths() const { return num_loose_lengths_; }  // 0: every length found so far is exact
+  ExprId NearestStep(ExprId e, uint8_t* byte);  // the successor nearest to the end, by the least byte; kNoMatch: none known
   bool ShortestWay(ExprId e, size_t max_length, std::string* text);  // a text of about that length that ends e
+  // The text of an open key forgotten, so that it might come again, where it may be: (text so far, what follows the key).
+  ExprId ForgetOpenKey(ExprId e, const std::function<bool(const std::string&, ExprId)>& may_forget);
   void Seal();                                // rules.cc: settle rules; refuses left recursion by name
   void SealFor(ExprId e) { if (!sealed_ && nodes_[e].has_rule) Seal(); }  // what has no rule need not wait for any
 
@@ -196,6 +202,35 @@ class ExprSet {
     Hash128 hash;
   };
 
+  struct ShortTexts {  // the texts of a regular expression, shortest first, as far as they were asked for
+    struct Open {
+      uint32_t length;  // of the whole text, at least
+      uint32_t text;
+      ExprId state;
+    };
+    std::vector<Open> heap;
+    std::vector<uint32_t> found;
+    bool is_cut = false;  // there may be more: the search met its bound
+  };
+  struct KeySource {  // the keys of a keyed entry, shortest first
+    ExprId key;
+    uint32_t tail;  // bytes behind the key
+    bool is_scarce;
+    size_t next = 0;
+  };
+  struct EntrySource {  // what one more of an entry costs
+    uint32_t plain = kInfinite;  // bytes of the shortest that may come again and again
+    std::vector<KeySource> keyed;
+  };
+  struct TakenKeys {  // by text, and by value where keys are scarce: whose language the key is of
+    std::unordered_map<uint32_t, ExprId> texts, values;
+    uint32_t num_taken = 0;
+  };
+  struct Users {  // by part: list[first[e] .. first[e + 1]) are made of e
+    std::vector<uint32_t> first;
+    std::vector<ExprId> list;
+  };
+
   static constexpr uint32_t kUnknown = 0xFFFFFFFF, kUnchecked = 0x80000000;
   static constexpr ExprId kPending = 0xFFFFFFFE;
   static constexpr uint32_t kForgotten = 1, kVague = 2;  // lists of used keys: members.cc
@@ -214,8 +249,10 @@ class ExprSet {
   bool MembersProductive(const Node& n) const;
   std::vector<std::pair<uint32_t, uint32_t>> MissingEntries(const Node& n) const;  // entry, how often
   uint32_t MembersMinLength(const Node& n, int depth, ExprId* blocked);
-  uint32_t DistinctMinLength(ExprId item, uint32_t used, uint32_t count, int depth, ExprId* blocked);
-  bool ShortestText(ExprId e, std::string* text);
+  uint32_t KeyMinLength(const Node& n, int depth, ExprId* blocked);
+  bool OpenEntry(ExprId item, int depth, ExprId* blocked, EntrySource* out);
+  uint32_t TakeEntry(EntrySource* entry, TakenKeys* taken, bool only_look);
+  bool ShortText(ExprId e, size_t index, uint32_t* text);
   std::vector<std::pair<uint32_t, MemberState>> NextMembers(const MemberList& list, const MemberState& state) const;
   std::vector<ExprId> Alternatives(ExprId e) const;  // the parts of a union, else e alone
   ExprId BindKeys(ExprId item, ExprId next, uint32_t used);
@@ -227,7 +264,7 @@ class ExprSet {
   bool IsUsed(uint32_t used, uint32_t text) const;
   std::array<uint8_t, 256> NextBytesOfUsed(const Node& key) const;
   ExprId ExcludeUsed(ExprId key, uint32_t used);
-  ExprId ExcludeRests(const Node& key);
+  uint32_t ValueOf(uint32_t text);
   ExprId SpellingsOf(uint32_t last_used, uint32_t count);
   ExprId MakeTableAt(uint32_t table, uint32_t state);
   uint32_t AddSubstring(const std::shared_ptr<const Substring>& text);
@@ -253,6 +290,9 @@ class ExprSet {
   uint32_t ComputeMinLength(const Node& n, int depth, ExprId* blocked);
   void SettleMinLengths();
   uint32_t SearchMinLength(ExprId e);
+  void AddParts(ExprId e, std::vector<ExprId>* out) const;  // what e is made of, a rule's body included
+  Users UsersOf(const std::vector<ExprId>& whole) const;
+  void SettleFlags(const std::vector<ExprId>& affected);
   ExprId StepSlow(ExprId state, uint8_t byte);
   uint32_t& Slot(ExprId e, uint8_t byte) {
     if (!states_[e].row) return exact_moves_.try_emplace(static_cast<uint64_t>(e) << 8 | byte, kUnknown).first->second;
@@ -293,10 +333,12 @@ class ExprSet {
   std::unordered_map<ExprId, uint32_t> min_lengths_;
   std::vector<uint32_t> rule_min_lengths_;
   std::unordered_map<ExprId, std::unique_ptr<const Exits>> exits_;
+  std::unordered_map<ExprId, ShortTexts> short_texts_;
+  std::vector<ExprId> searching_;  // intersections and complements whose lengths are being searched
   std::unordered_map<ExprId, ExprId> expanded_;  // Members, one layer opened
   std::unordered_map<ExprId, ExprId> forgotten_; // states with all keys so far forgotten
   bool sealed_ = true;
-  uint64_t fuel_ = 1u << 22, max_steps_ = 1u << 22, max_memory_ = 1ull << 30, num_unproven_ = 0;
+  uint64_t fuel_ = 1u << 22, max_steps_ = 1u << 22, max_memory_ = 1ull << 30, num_unproven_ = 0, num_loose_lengths_ = 0;
   uint32_t max_search_states_ = 20000;
   std::atomic<bool> cancelled_{false};
   std::recursive_mutex mutex_;

@@ -290,6 +290,23 @@ ExprId ExprSet::ForgetMembers(ExprId e) {
   return MakeMembersAt(n.a, std::move(state));
 }
 
+ExprId ExprSet::ForgetOpenKey(ExprId e, const std::function<bool(const std::string&, ExprId)>& may_forget) {
+  const Node n = nodes_[e];
+  if (!n.in_key) return e;
+  if (n.kind == Kind::kKey) {
+    if (nodes_[n.d].kind != Kind::kMembers || MayCome(n)) return e;
+    const std::string text = TextOf(n.b);
+    if (text.empty() || text[0] == '-' || (text[0] >= '0' && text[0] <= '9')) return e;  // a decimal has many spellings
+    const ExprId behind = MakeConcat(n.c, n.d);
+    return may_forget(text, behind) ? MakeConcat(n.a, behind) : e;
+  }
+  if (n.kind == Kind::kConcat) return nodes_[n.a].in_key ? MakeConcat(ForgetOpenKey(n.a, may_forget), n.b) : e;
+  if (n.kind != Kind::kOr) return e;
+  std::vector<ExprId> parts = Alternatives(e);
+  for (ExprId& part : parts) part = ForgetOpenKey(part, may_forget);
+  return MakeOr(std::move(parts));
+}
+
 ExprId ExprSet::ForgetKeysAt(ExprId e) {
   const Node n = nodes_[e];
   if (!n.has_used) return e;
@@ -353,6 +370,15 @@ std::array<uint8_t, 256> ExprSet::NextBytesOfUsed(const Node& key) const {
   return map;
 }
 
+bool ExprSet::MayCome(const Node& key) const {
+  for (uint32_t used = UsedBehind(key); used > kVague; used = used_[used].parent) {
+    uint32_t text = used_[used].text;
+    while (texts_[text].length > texts_[key.b].length) text = texts_[text].parent;
+    if (text == key.b) return true;
+  }
+  return false;
+}
+
 bool ExprSet::HasCome(const Node& key, uint32_t text) const { return IsUsed(UsedBehind(key), text); }
 
 // The texts of `key` that are not among the used ones. These stand in groups, the powers of two of their number, so
@@ -374,19 +400,6 @@ ExprId ExprSet::ExcludeUsed(ExprId key, uint32_t used) {
   return MakeLexeme(MakeAnd(std::move(parts)));
 }
 
-// What is left of a key that goes on, without what would make it one that has come before.
-ExprId ExprSet::ExcludeRests(const Node& key) {
-  std::vector<std::string> rests;
-  for (uint32_t used = UsedBehind(key); used > kVague; used = used_[used].parent) {
-    uint32_t text = used_[used].text;
-    while (texts_[text].length > texts_[key.b].length) text = texts_[text].parent;
-    if (text == key.b) rests.push_back(TextOf(used_[used].text).substr(texts_[text].length));
-  }
-  if (rests.empty()) return key.a;
-  std::vector<std::string_view> views(rests.begin(), rests.end());
-  return MakeAnd({key.a, MakeNot(MakeTable(TableOfLiterals(std::move(views))))});
-}
-
 namespace {
 
 // The digits of a plain decimal without the zeros that change nothing; false for any other text.
@@ -404,6 +417,16 @@ bool SplitDecimal(std::string_view text, bool* negative, std::string_view* whole
 }
 
 }  // namespace
+
+// Texts of scarce keys are equal where this is.
+uint32_t ExprSet::ValueOf(uint32_t text) {
+  const std::string spelling = TextOf(text);
+  bool negative;
+  std::string_view whole, fraction;
+  if (!SplitDecimal(spelling, &negative, &whole, &fraction)) return text;
+  std::string value = negative && !(whole == "0" && fraction.empty()) ? "-" : "";
+  return AddText(0, value.append(whole).append(".").append(fraction));
+}
 
 // The last `count` keys of a list, in every spelling.
 ExprId ExprSet::SpellingsOf(uint32_t used, uint32_t count) {

@@ -21,6 +21,52 @@ bool ExprSet::Resettle(ExprId e) {
   return changed;
 }
 
+// By part, the expressions of `whole` that are made of it.
+ExprSet::Users ExprSet::UsersOf(const std::vector<ExprId>& whole) const {
+  std::vector<std::pair<ExprId, ExprId>> edges;  // part, user
+  std::vector<ExprId> parts;
+  for (ExprId e : whole) {
+    parts.clear();
+    AddParts(e, &parts);
+    for (ExprId part : parts) edges.emplace_back(part, e);
+  }
+  std::sort(edges.begin(), edges.end());
+  edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+  Users users;
+  users.first.assign(nodes_.size() + 1, 0);
+  for (const auto& [part, user] : edges) ++users.first[part + 1], users.list.push_back(user);
+  for (size_t i = 1; i < users.first.size(); ++i) users.first[i] += users.first[i - 1];
+  return users;
+}
+
+// From the parts to their users until nothing changes. A flag is raised once, so each is looked at a few times; only
+// where a complement depends on itself flags could go up and down for ever.
+void ExprSet::SettleFlags(const std::vector<ExprId>& affected) {
+  constexpr size_t kMostTimes = 64;
+  const Users users = UsersOf(affected);
+  std::vector<ExprId> queue = affected;
+  std::vector<bool> is_queued(nodes_.size());
+  for (ExprId e : affected) is_queued[e] = true;
+  const size_t most = kMostTimes * (affected.size() + users.list.size());
+  for (size_t head = 0; head < queue.size(); ++head) {
+    const ExprId e = queue[head];
+    is_queued[e] = false;
+    if (head > most) throw ExpressionError("rules: a complement depends on itself");
+    const Node before = nodes_[e];
+    if (before.kind == Kind::kMembers) SealMemberList(&lists_[before.a]);
+    if (!Resettle(e)) continue;
+    const Node now = nodes_[e];
+    const bool only_raised = now.nullable >= before.nullable && now.productive >= before.productive && now.needs_search >= before.needs_search;
+    for (uint32_t i = users.first[e]; i < users.first[e + 1]; ++i) {
+      const Node& user = nodes_[users.list[i]];
+      const bool has_all = user.nullable >= now.nullable && user.productive >= now.productive && user.needs_search >= now.needs_search;
+      if (is_queued[users.list[i]] || (user.kind == Kind::kOr && only_raised && has_all)) continue;
+      is_queued[users.list[i]] = true;
+      queue.push_back(users.list[i]);
+    }
+  }
+}
+
 void ExprSet::Seal() {
   if (sealed_) return;
   for (const Rule& rule : rules_)
@@ -30,25 +76,17 @@ void ExprSet::Seal() {
   std::vector<ExprId> affected;
   for (ExprId e = 0; e < n; ++e)
     if (nodes_[e].has_rule || nodes_[e].needs_search) affected.push_back(e);
-  // The direction alternates, so that chains of rules settle in few rounds whichever way they were written.
-  for (bool changed = true, forward = true; changed; forward = !forward) {
-    changed = false;
-    for (MemberList& list : lists_) SealMemberList(&list);
-    if (forward)
-      for (ExprId e : affected) changed |= Resettle(e);
-    else
-      for (auto it = affected.rbegin(); it != affected.rend(); ++it) changed |= Resettle(*it);
-  }
-  for (ExprId e : affected)
-    if (nodes_[e].has_rule) nodes_[e].alive = 0;
-  rule_min_lengths_.clear();
-  min_lengths_.clear();
   try {
+    SettleFlags(affected);
     CheckLeftRecursion();
   } catch (...) {
     sealed_ = false;
     throw;
   }
+  for (ExprId e : affected)
+    if (nodes_[e].has_rule) nodes_[e].alive = 0;
+  rule_min_lengths_.clear();
+  min_lengths_.clear();
 }
 
 // The expressions that e may enter before it consumes a byte.

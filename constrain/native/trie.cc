@@ -65,35 +65,19 @@ TokenTrie::TokenTrie(const std::vector<std::optional<std::string>>& tokens, std:
 
 TokenTrie::~TokenTrie() = default;
 
-std::vector<uint32_t> TokenTrie::LongestMatches(std::string_view text) const {
-  std::vector<uint32_t> ids;
-  for (size_t at = 0; at < text.size();) {
-    uint32_t node = 0;
-    int32_t best = -1;
-    size_t best_length = 0;
-    for (size_t i = at; i < text.size(); ++i) {
-      uint32_t child = node + 1;
-      const uint32_t end = nodes_[node].next;
-      while (child < end && nodes_[child].byte != static_cast<uint8_t>(text[i])) child = nodes_[child].next;
-      if (child >= end) break;
-      node = child;
-      if (nodes_[node].token >= 0) best = nodes_[node].token, best_length = i + 1 - at;
-    }
-    if (best < 0) break;
-    ids.push_back(static_cast<uint32_t>(best));
-    at += best_length;
-  }
-  return ids;
+uint32_t TokenTrie::Child(uint32_t node, uint8_t byte) const {
+  if (node == 0) return first_[byte];
+  const uint32_t end = nodes_[node].next;
+  uint32_t child = node + 1;
+  while (child < end && nodes_[child].byte != byte) child = nodes_[child].next;
+  return child < end ? child : 0;
 }
 
 uint32_t TokenTrie::Find(std::string_view path) const {
-  if (path.empty()) return 0;
-  uint32_t node = first_[static_cast<uint8_t>(path[0])];
-  for (size_t i = 1; node && i < path.size(); ++i) {
-    const uint32_t end = nodes_[node].next;
-    uint32_t child = node + 1;
-    while (child < end && nodes_[child].byte != static_cast<uint8_t>(path[i])) child = nodes_[child].next;
-    node = child < end ? child : 0;
+  uint32_t node = 0;
+  for (char byte : path) {
+    node = Child(node, static_cast<uint8_t>(byte));
+    if (!node) break;
   }
   return node;
 }

@@ -41,7 +41,8 @@ class TokenTrie {
   std::string_view bytes(uint32_t token) const {
     return std::string_view(pool_).substr(offsets_[token], offsets_[token + 1] - offsets_[token]);
   }
-  // The node with this path below the root; 0 where no token has it.
+  // The child of a node by its byte, and the node with this path below the root; 0 where no token has it.
+  uint32_t Child(uint32_t node, uint8_t byte) const;
   uint32_t Find(std::string_view path) const;
   // The bytes from the root to a node: a token below it has them.
   std::string_view path(uint32_t node) const {
@@ -52,8 +53,6 @@ class TokenTrie {
   int32_t same_as(uint32_t token) const { return same_as_[token]; }  // the next token with equal bytes, or -1
   bool spells_every_byte() const { return spells_every_byte_; }
   SharedMaskStore& shared_masks() const { return *shared_masks_; }
-  // The tokens of a greedy longest match over `text`, as far as it goes.
-  std::vector<uint32_t> LongestMatches(std::string_view text) const;
 
  private:
   std::vector<TrieNode> nodes_;
