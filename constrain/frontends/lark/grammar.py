@@ -7,8 +7,9 @@ Left recursion is allowed here; recursion.py rewrites it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from ...errors import LarkError
@@ -122,20 +123,37 @@ class Grammar:
         return self._least(rules, self._is_productive)
 
     def _least(self, rules: list[int], holds: Any) -> set[int]:
-        """The least set of rules of which `holds(body, set)`; a rule is asked again when one in its body has come in."""
-        users: dict[int, list[int]] = {}
-        for number in rules:
-            for i in self.reachable([self.rules[number].body]):
-                if self.nodes[i].kind == "rule":
-                    users.setdefault(self.nodes[i].value, []).append(number)
+        """The least set of rules of which `holds(body, set)`."""
         found: set[int] = set()
-        work = list(reversed(rules))
-        while work:
-            number = work.pop()
-            if number not in found and holds(self.rules[number].body, found):
-                found.add(number)
-                work += users.get(number, ())
+
+        def grows(number: int) -> bool:
+            if number in found or not holds(self.rules[number].body, found):
+                return False
+            found.add(number)
+            return True
+
+        self.settle(rules, grows)
         return found
+
+    def settle(self, rules: list[int], changes: Callable[[int], bool]) -> None:
+        """Asks `changes(rule)` till no rule does, those first that others are made of; where one does, its users are asked again."""
+        used = {r: [self.nodes[i].value for i in self.reachable([self.rules[r].body]) if self.nodes[i].kind == "rule"] for r in rules}
+        users: dict[int, list[int]] = {}
+        for r, inner in used.items():
+            for k in inner:
+                users.setdefault(k, []).append(r)
+        place = {r: n for n, r in enumerate(_children_first(rules, used))}
+        by_place = list(place)
+        heap = list(range(len(by_place)))
+        waiting = set(heap)
+        while heap:
+            n = heappop(heap)
+            waiting.discard(n)
+            if changes(by_place[n]):
+                for user in users.get(by_place[n], ()):
+                    if place[user] not in waiting:
+                        waiting.add(place[user])
+                        heappush(heap, place[user])
 
     def _is_nullable(self, root: int, rules: set[int]) -> bool:
         return self.nullable_nodes([root], rules)[root]
@@ -173,3 +191,18 @@ class Grammar:
 
     def fail(self, what: str, at: int) -> None:
         self.source.fail(what, at, LarkError)
+
+
+def _children_first(roots: list[int], children: dict[int, list[int]]) -> Iterator[int]:
+    """Each once, as far as circles allow behind those below it."""
+    seen: set[int] = set()
+    for root in roots:
+        stack = [(root, False)]
+        while stack:
+            r, is_done = stack.pop()
+            if is_done:
+                yield r
+            elif r not in seen:
+                seen.add(r)
+                stack.append((r, True))
+                stack += [(k, False) for k in children.get(r, ()) if k not in seen]

@@ -28,6 +28,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from ...errors import LimitExceeded
 from ..utf8 import Utf8Alphabet
 from .grammar import Grammar
 from .places import Context, contexts, members
@@ -37,6 +38,7 @@ from .terminals import Terminal
 __all__ = ["Lexing"]
 
 MAX_EXPLORED = 3000
+MAX_TERMINALS = 20_000
 
 
 class Neighbours:
@@ -62,20 +64,15 @@ class Neighbours:
         """By node, the terminals that its texts may begin (or end) with; rules again and again until nothing changes."""
         grammar, found, of_rule = self.grammar, dict[int, int](), dict.fromkeys(self.rules, 0)
         reached = {r: grammar.reachable([grammar.rules[r].body]) for r in self.rules}
-        users: dict[int, list[int]] = {}
-        for r, nodes in reached.items():
-            for i in nodes:
-                if grammar.nodes[i].kind == "rule":
-                    users.setdefault(grammar.nodes[i].value, []).append(r)
-        work = list(self.rules)
-        while work:
-            r = work.pop()
+
+        def grows(r: int) -> bool:
             for i in reached[r]:
                 found[i] = self.edge(i, found, of_rule, first)
-            new = found[grammar.rules[r].body]
-            if new != of_rule[r]:
-                of_rule[r] = new
-                work += users.get(r, ())
+            is_new = found[grammar.rules[r].body] != of_rule[r]
+            of_rule[r] = found[grammar.rules[r].body]
+            return is_new
+
+        grammar.settle(self.rules, grows)
         return found
 
     def edge(self, i: int, found: dict[int, int], of_rule: dict[int, int], first: bool) -> int:
@@ -149,9 +146,15 @@ class Lexing:
         self.set = expr_set
         self.reading = reading
         self.terminals = grammar.terminals
+        if len(self.terminals) > MAX_TERMINALS and reading != "dynamic":
+            raise LimitExceeded(
+                "max_terminals", len(self.terminals), MAX_TERMINALS,
+                f"lark: {len(self.terminals)} terminals are more than {MAX_TERMINALS}; many words can be one terminal: WORD: \"a\" | \"b\"",
+            )  # fmt: skip
         self.made: dict[tuple, int] = {}
         self.any_character = Utf8Alphabet(expr_set).any_character
         self.closures: dict[int, int] = {}
+        self.bytes_of_sets: dict[int, set[int]] = {}
         self.completed: dict[tuple[int, int], bool] = {}
         self.contexts: dict[int, int] = {}
         self.places: dict[int, Context] | None = None
@@ -171,6 +174,7 @@ class Lexing:
         self.splitter: Splitter | None = None
         self.classes: list[dict[int, int]] = []  # by class, the rivals of each terminal
         self.unions: dict[frozenset[int], int] = {}
+        self.class_numbers: dict[tuple[int, int], int] = {}
         if reading == "contextual" and self.places is not None:
             self.split(asked_first, self.places, nullable)
 
@@ -184,6 +188,12 @@ class Lexing:
 
     def class_of(self, asked: int, behind: int) -> int:
         """The number of a class in which each terminal that may come has just the rivals that are asked for."""
+        key = (asked, behind)
+        if key not in self.class_numbers:
+            self.class_numbers[key] = self.find_class(asked, behind)
+        return self.class_numbers[key]
+
+    def find_class(self, asked: int, behind: int) -> int:
         asked = (asked | self.ignored) & self.used
         mine = {t: self.rivals_of(t) & asked for t in members(behind & self.used & ~self.ignored)}
         for number, known in enumerate(self.classes):
@@ -262,7 +272,8 @@ class Lexing:
         terminal, s = self.terminals[number], self.set
         earlier = [t for t in rivals if t.order < terminal.order]
         swallowers = sorted((t for t in rivals if self.swallows(t, terminal)), key=lambda t: t.order)
-        embedded = {id(t) for t in rivals for r in [terminal, *rivals] if self.swallows(r, t) and _has_flags_of(r, t)}
+        regexes, strings = [t for t in [terminal, *rivals] if not t.is_string], [t for t in rivals if t.is_string]
+        embedded = {id(t) for r in regexes for t in strings if self.swallows(r, t) and _has_flags_of(r, t)}
         ways = []
         if swallowers:  # as what the first of them returns, when that is the string whole
             first = swallowers[0]
@@ -375,6 +386,11 @@ class Lexing:
 
     def bytes_of_all(self, terminals: int) -> set[int]:
         """The first bytes of each terminal; those of expressions beside."""
+        if terminals not in self.bytes_of_sets:
+            self.bytes_of_sets[terminals] = self.find_bytes(terminals)
+        return self.bytes_of_sets[terminals]
+
+    def find_bytes(self, terminals: int) -> set[int]:
         return {self.first_bytes[t] for t in members(terminals) if t < len(self.terminals)} | set(self.opaque_bytes.values())
 
 

@@ -331,15 +331,21 @@ def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> tuple[in
             asked_behind[p] |= asked
     asked_first = analysis.terminals(analysis.begins[analysis.start])
     found: dict[int, Context] = {}
+    asked: dict[int, int] = {}  # behind any of these places
+    behind: dict[tuple[int, int], int] = {}
     for n, before in enumerate(analysis.before()):
         place = places.places[n]
         if place.body >= 0:
             continue
         context = found.setdefault(place.node, Context())
-        context.behind |= analysis.action_terminals(1 << n)
+        key = (analysis.next[n], analysis.follows[place.owner] if analysis.bodies[place.owner].last >> n & 1 else 0)
+        if key not in behind:
+            behind[key] = analysis.action_terminals(1 << n)
+        if before not in asked:
+            asked[before] = reduce(or_, (asked_behind[p] if p < len(asked_behind) else asked_first for p in members(before)), 0)
+        context.behind |= behind[key]
         context.asked_next |= asked_behind[n]
-        for p in members(before):
-            context.asked |= asked_behind[p] if p < len(asked_behind) else asked_first
+        context.asked |= asked[before]
     for i in places.twins:
         if (twin := places.twin(i)) in found:
             found[i] = found[twin]
