@@ -100,19 +100,13 @@ class Grammar:
     def used_rules(self) -> list[int]:
         """The rules that the start rule leads to, itself first."""
         found = {self.start: None}
-        for number in self._growing(found):
+        queue = [self.start]
+        for number in queue:  # which grows
             for i in self.reachable([self.rules[number].body]):
-                if self.nodes[i].kind == "rule":
-                    found.setdefault(self.nodes[i].value)
-        return list(found)
-
-    @staticmethod
-    def _growing(found: dict[int, None]) -> Iterator[int]:
-        done = 0
-        while done < len(found):
-            batch = list(found)[done:]
-            done = len(found)
-            yield from batch
+                if self.nodes[i].kind == "rule" and self.nodes[i].value not in found:
+                    found[self.nodes[i].value] = None
+                    queue.append(self.nodes[i].value)
+        return queue
 
     def nullable_rules(self, rules: list[int]) -> set[int]:
         """Those that have the empty text."""

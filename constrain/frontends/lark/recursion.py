@@ -17,9 +17,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ...errors import LimitExceeded
 from .grammar import Grammar
 
 __all__ = ["without_left_recursion"]
+
+MAX_COMPONENT = 200  # rules of the result are its square
 
 
 @dataclass(slots=True)
@@ -199,6 +202,10 @@ class _Rewriter:
             again = grammar.repeat(grammar.alt(s for step in steps for s in step), 0, None) if any(steps) else grammar.empty
             self.define(rule, [grammar.seq(base, again)] if split.base else [])
             return
+        if len(component) > MAX_COMPONENT:
+            names = ", ".join(repr(grammar.rules[r].name) for r in component[:3])
+            message = f"lark: {len(component)} rules that begin with each other are more than {MAX_COMPONENT}: {names} and others"
+            raise LimitExceeded("max_left_recursion", len(component), MAX_COMPONENT, message)
         ends = self.ends(component, splits)
         for i in component:
             self.define(i, [grammar.seq(b, end) for j in component for b in splits[j].base for end in [ends.get((j, i))] if end is not None])
