@@ -56,7 +56,7 @@ class Engine(Protocol):
     words: memoryview
 
     def compile(self, kind: str, source: Any) -> Cursor:
-        """Compile a json_schema, regex, choice or structural_tag and start a cursor; raise Refused if declined."""
+        """Compile a json_schema, regex, choice, structural_tag or lark (a dict of grammar and lexer) and start a cursor; raise Refused if declined."""
 
 
 def load(name: str, tokenizer: Tokenizer) -> Engine:

@@ -34,6 +34,7 @@ class ConstrainEngine:
             "regex": constrain.regex,
             "choice": constrain.choice,
             "structural_tag": constrain.structural_tags,
+            "lark": lambda grammar: constrain.lark(grammar["grammar"], lexer=grammar["lexer"]),
         }[kind]
         try:
             constraint = constrain.compile(front_end(source), self._vocabulary)

@@ -47,6 +47,8 @@ class LLGuidanceEngine:
                 grammar = LLMatcher.grammar_from_regex(source)
             elif kind == "structural_tag":
                 grammar = StructTag.to_grammar([_tag(tag, source) for tag in source["structures"]], assume_special=False)
+            elif kind == "lark":
+                grammar = LLMatcher.grammar_from_lark(source["grammar"])
             else:
                 alternatives = " | ".join(json.dumps(text, ensure_ascii=False) for text in source)
                 grammar = LLMatcher.grammar_from_lark(f"start: CHOICE\nCHOICE: {alternatives}")

@@ -326,9 +326,9 @@ def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> tuple[in
         return None
     asked_behind = [0] * len(places.places)
     for state in states:
-        asked = analysis.action_terminals(state)
+        actions = analysis.action_terminals(state)
         for p in members(state):
-            asked_behind[p] |= asked
+            asked_behind[p] |= actions
     asked_first = analysis.terminals(analysis.begins[analysis.start])
     found: dict[int, Context] = {}
     asked: dict[int, int] = {}  # behind any of these places
