@@ -246,6 +246,28 @@ ExprId ExprSet::AfterGreedy(ExprId munch, ExprId rest) {
   return MakeAnd({rest, MakeNot(MakeConcat(munch, kAnything))});
 }
 
+// In a grammar of many levels a state is mostly parts that may be empty, one behind the other. Where the first of them has
+// no way on by a byte, the state's move is that of the rest: taken over row by row, from the back.
+void ExprSet::FillRow(ExprId e) {
+  std::vector<ExprId> spine;
+  for (; nodes_[e].kind == Kind::kConcat && !states_[e].row; e = nodes_[e].b) {
+    const Node& head = nodes_[nodes_[e].a];
+    const bool is_plain = head.kind == Kind::kRepeat || head.kind == Kind::kOr || head.kind == Kind::kLexeme;
+    if (!head.nullable || !is_plain || nodes_[e].in_key) break;
+    spine.push_back(e);
+  }
+  for (size_t i = spine.size(); i-- > 0;) {
+    const uint32_t p = Classes(spine[i]);
+    const ExprId head = nodes_[spine[i]].a, rest = nodes_[spine[i]].b;
+    Classes(rest);
+    if (!states_[spine[i]].row || !states_[rest].row) continue;
+    for (uint32_t c = 0; c < partitions_.num_classes(p); ++c) {
+      const uint8_t byte = partitions_.representative(p, c);
+      if (Derivative(head, byte) == kNoMatch) Slot(spine[i], byte) = Slot(rest, byte);
+    }
+  }
+}
+
 ExprId ExprSet::StepSlow(ExprId state, uint8_t byte) {
   if (!states_[state].row && !nodes_[state].in_key) Classes(state);
   if (Slot(state, byte) == kUnknown) Derivative(state, byte);

@@ -114,6 +114,7 @@ class ExprSet {
     return entry < kUnchecked ? entry : StepSlow(state, byte);
   }
   ExprId Derivative(ExprId e, uint8_t byte);  // derivative.cc
+  void FillRow(ExprId e);                     // the moves that follow from the rest of a state, all at once
   uint32_t Classes(ExprId e);                 // the byte classes of e: an id of partitions()
   const Partitions& partitions() const { return partitions_; }
   std::vector<std::string> LiveClasses(ExprId e);  // the bytes that may come next, by class

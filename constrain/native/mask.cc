@@ -249,6 +249,7 @@ void MaskBuilder::AddSubstring(ExprId e, ExprId head, ExprId tail) {
 
 void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
   if (tail == kEmptyString) return;
+  set_->FillRow(tail);
   for (size_t i = 0; i < shared.edge_bytes.size(); ++i) {
     const ExprId t = set_->Step(tail, shared.edge_bytes[i]);
     if (t == kNoMatch) continue;
