@@ -81,9 +81,25 @@ bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visi
     } else {
       visit(i, n, s);
       ++i;
+      // Where the state stays what it is by all bytes below, nothing below has to be stepped.
+      if (s == stack_[n.depth - 1] && n.next > i && trie_->IsBelowOf(i - 1, StayingBytes(s))) {
+        if (n.next - i > max_nodes) return false;
+        max_nodes -= n.next - i;
+        for (; i < n.next; ++i) visit(i, nodes[i], s);
+      }
     }
   }
   return true;
+}
+
+// The bytes by which a state stays what it is.
+const ByteSet& MaskBuilder::StayingBytes(ExprId state) {
+  if (auto it = staying_.find(state); it != staying_.end()) return it->second;
+  if (staying_.size() > 4096) staying_.clear();
+  ByteSet& bytes = staying_[state];
+  for (uint32_t b = 0; b < 256; ++b)
+    if (set_->Step(state, static_cast<uint8_t>(b)) == state) bytes.Add(static_cast<uint8_t>(b));
+  return bytes;
 }
 
 // A token whose way leads through a vague state is in doubt; so is everything below such a node.

@@ -76,6 +76,7 @@ class MaskBuilder {
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
+  const ByteSet& StayingBytes(ExprId state);
   bool Walk(uint32_t root, ExprId state, size_t max_nodes);
   bool WalkWithin(ExprId state, size_t max_nodes);
   void WalkFrom(uint32_t node, ExprId state, bool in_doubt = false);
@@ -120,6 +121,7 @@ class MaskBuilder {
   bool has_exits_ = true;   // does the mask under construction need them?
   uint32_t doubt_end_ = 0;  // the subtree in doubt ends here
   std::unordered_set<ExprId> visited_;
+  std::unordered_map<ExprId, ByteSet> staying_;
   std::unordered_map<ExprId, std::shared_ptr<const SharedMask>> shared_of_, last_of_;  // the latter without exits
 };
 
