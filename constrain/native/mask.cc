@@ -37,13 +37,13 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(0, state, kPlainNodes)) {
     visited_.clear();
-    todo_.push_back(state);
+    todo_.emplace_back(state, 0);
     while (!todo_.empty()) {
-      const ExprId e = todo_.back();
+      const auto [e, root] = todo_.back();
       todo_.pop_back();
-      if (visited_.insert(e).second && set_->IsAlive(e)) Add(e);
+      if (visited_.insert(static_cast<uint64_t>(root) << 32 | e).second && set_->IsAlive(e)) Add(e, root);
     }
   }
   out->is_dense = !parts_.empty() || found_.size() > kMaxSparse;
@@ -82,7 +82,7 @@ bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visi
       visit(i, n, s);
       ++i;
       // Where the state stays what it is by all bytes below, nothing below has to be stepped.
-      if (s == stack_[n.depth - 1] && n.next > i && trie_->IsBelowOf(i - 1, StayingBytes(s))) {
+      if (s == stack_[n.depth - 1] && n.next - i >= kManyNodes && trie_->IsBelowOf(i - 1, StayingBytes(s))) {
         if (n.next - i > max_nodes) return false;
         max_nodes -= n.next - i;
         for (; i < n.next; ++i) visit(i, nodes[i], s);
@@ -94,11 +94,18 @@ bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visi
 
 // The bytes by which a state stays what it is.
 const ByteSet& MaskBuilder::StayingBytes(ExprId state) {
+  if (state == last_staying_) return last_bytes_;
+  last_staying_ = state;
+  return last_bytes_ = FindStayingBytes(state);
+}
+
+const ByteSet& MaskBuilder::FindStayingBytes(ExprId state) {
   if (auto it = staying_.find(state); it != staying_.end()) return it->second;
   if (staying_.size() > 4096) staying_.clear();
   ByteSet& bytes = staying_[state];
-  for (uint32_t b = 0; b < 256; ++b)
-    if (set_->Step(state, static_cast<uint8_t>(b)) == state) bytes.Add(static_cast<uint8_t>(b));
+  for (const std::string& live : set_->LiveClasses(state))
+    if (set_->Step(state, static_cast<uint8_t>(live[0])) == state)
+      for (char b : live) bytes.Add(static_cast<uint8_t>(b));
   return bytes;
 }
 
@@ -128,10 +135,10 @@ bool MaskBuilder::Walk(uint32_t root, ExprId state, size_t max_nodes) {
 }
 
 // The plain walk; false (and nothing found) where it met more than `max_nodes`.
-bool MaskBuilder::WalkWithin(ExprId state, size_t max_nodes) {
+bool MaskBuilder::WalkWithin(uint32_t root, ExprId state, size_t max_nodes) {
   const size_t before = found_.size(), doubts_before = doubts_.size();
   doubt_end_ = 0;
-  const bool done = Walk(0, state, max_nodes);
+  const bool done = Walk(root, state, max_nodes);
   if (!done) found_.resize(before), doubts_.resize(doubts_before);
   return done;
 }
@@ -150,8 +157,8 @@ void MaskBuilder::WalkSpelled(ExprId state, ExprId closure) {
   });
 }
 
-// One alternative of the state: walked plainly, opened, or composed.
-void MaskBuilder::Add(ExprId e) {
+// One alternative of a state that stands at `root`: walked plainly, opened, or composed.
+void MaskBuilder::Add(ExprId e, uint32_t root) {
   const Node& n = set_->node(e);
   const ExprId head = n.kind == Kind::kConcat ? n.a : e;
   const ExprId tail = n.kind == Kind::kConcat ? n.b : kEmptyString;
@@ -159,26 +166,28 @@ void MaskBuilder::Add(ExprId e) {
   if (h.kind == Kind::kOr) {
     for (uint32_t i = 0; i < h.b; ++i) {
       const ExprId part = set_->children(head)[i];
-      todo_.push_back(set_->MakeConcat(part, tail));
+      todo_.emplace_back(set_->MakeConcat(part, tail), root);
     }
     return;
   }
   if (h.kind == Kind::kBody || h.kind == Kind::kRule || h.kind == Kind::kMembers || (h.kind == Kind::kRepeat && h.has_rule)) {
-    todo_.push_back(set_->Unfold(head, tail));
+    todo_.emplace_back(set_->Unfold(head, tail), root);
     return;
   }
-  if (h.kind == Kind::kLexeme && h.has_rule && tail == kEmptyString) return todo_.push_back(h.a);
-  if (h.kind == Kind::kKey) return AddKey(h, tail);
-  if (h.kind == Kind::kSubstring) return AddSubstring(e, head, tail);
+  if (h.kind == Kind::kLexeme && h.has_rule && tail == kEmptyString) return static_cast<void>(todo_.emplace_back(h.a, root));
+  if (h.kind == Kind::kKey || h.kind == Kind::kSubstring) {
+    if (root) return static_cast<void>(WalkWithin(root, e, kNoBound));
+    return h.kind == Kind::kKey ? AddKey(h, tail) : AddSubstring(e, head, tail);
+  }
   const bool is_regular = !h.has_rule && (!h.may_block || StaysAlive(head, tail));
   const bool has_exits = tail != kEmptyString;
-  auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits) : nullptr;
+  auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits, root) : nullptr;
   if (!shared) {
-    if (WalkWithin(e, kPlainNodes)) return;
-    if (!is_regular) return static_cast<void>(WalkWithin(e, kNoBound));
-    shared = Shared(head, /*only_known=*/false, has_exits);
+    if (WalkWithin(root, e, kPlainNodes)) return;
+    if (!is_regular) return static_cast<void>(WalkWithin(root, e, kNoBound));
+    shared = Shared(head, /*only_known=*/false, has_exits, root);
   }
-  Compose(head, tail, *shared);
+  Compose(head, tail, *shared, root);
   parts_.push_back(std::move(shared));
 }
 
@@ -255,29 +264,39 @@ void MaskBuilder::WalkPart(uint32_t root, ExprId e) {
 void MaskBuilder::AddSubstring(ExprId e, ExprId head, ExprId tail) {
   const bool is_wide = set_->substring(head).Width(set_->cursor(head)) >= kWide;
   if (auto shared = is_wide ? Shared(head, /*only_known=*/true) : nullptr) {
-    Compose(head, tail, *shared);
+    Compose(head, tail, *shared, 0);
     parts_.push_back(std::move(shared));
     return;
   }
   WalkPart(0, e);
-  if (tail != kEmptyString && set_->node(head).nullable) todo_.push_back(tail);
+  if (tail != kEmptyString && set_->node(head).nullable) todo_.emplace_back(tail, 0);
 }
 
-void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared) {
+void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared, uint32_t root) {
   if (tail == kEmptyString) return;
+  const TrieNode* nodes = trie_->nodes().data();
   set_->FillRow(tail);
   for (size_t i = 0; i < shared.edge_bytes.size(); ++i) {
     const ExprId t = set_->Step(tail, shared.edge_bytes[i]);
     if (t == kNoMatch) continue;
-    for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) WalkFrom(shared.edge_nodes[k], t);
+    const bool is_simple = !set_->node(t).has_used && !set_->node(t).in_key && !set_->HasSubstring(t);
+    for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) {
+      const uint32_t node = shared.edge_nodes[k];
+      if (!is_simple || nodes[node].next - node <= kComposedNodes) {
+        WalkFrom(node, t);
+      } else {
+        AddToken(nodes[node].token);
+        todo_.emplace_back(t, node);
+      }
+    }
   }
-  for (uint32_t node : shared.watched_nodes) WalkWatched(node, head, tail);
-  if (set_->node(head).nullable && set_->node(head).kind != Kind::kGreedy) todo_.push_back(tail);
+  for (uint32_t node : shared.watched_nodes) WalkWatched(node, head, tail, root);
+  if (set_->node(head).nullable && set_->node(head).kind != Kind::kGreedy) todo_.emplace_back(tail, root);
 }
 
 // A node whose byte begins the tail while a longer lexeme than the one that ended before it may still come.
-void MaskBuilder::WalkWatched(uint32_t node, ExprId greedy, ExprId tail) {
-  const std::string_view path = trie_->path(node);
+void MaskBuilder::WalkWatched(uint32_t node, ExprId greedy, ExprId tail, uint32_t root) {
+  const std::string_view path = trie_->path(node).substr(trie_->nodes()[root].depth);
   for (size_t i = 0; i + 1 < path.size(); ++i) greedy = set_->Step(greedy, static_cast<uint8_t>(path[i]));
   const uint8_t byte = static_cast<uint8_t>(path.back());
   const ExprId state = set_->AfterGreedy(set_->Step(set_->node(greedy).b, byte), set_->Step(tail, byte));
@@ -347,23 +366,25 @@ void MaskBuilder::AddKey(const Node& key, ExprId tail) {
     for (uint32_t k = shared->edge_first[i]; k < shared->edge_first[i + 1]; ++k)
       if (!is_dead(shared->edge_nodes[k])) WalkFrom(shared->edge_nodes[k], t, in_doubt);
   }
-  if (set_->node(key.a).nullable) todo_.push_back(set_->MakeConcat(set_->FinishKey(key.b, key.c, key.d), tail));
+  if (set_->node(key.a).nullable) todo_.emplace_back(set_->MakeConcat(set_->FinishKey(key.b, key.c, key.d), tail), 0);
 }
 
-std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known, bool has_exits) {
+std::shared_ptr<const SharedMask> MaskBuilder::Shared(ExprId head, bool only_known, bool has_exits, uint32_t root) {
   auto& known = has_exits ? shared_of_ : last_of_;
-  if (auto it = known.find(head); it != known.end()) return it->second;
+  const uint64_t place = static_cast<uint64_t>(root) << 32 | head;
+  if (auto it = known.find(place); it != known.end()) return it->second;
   const ExprId state = TruncateCounts(head);
   Hash128 key = set_->hash(state);
   if (!has_exits) key = Hasher(kWithoutExits).Add(key).Finish();
+  if (root) key = Hasher(kBelowNode).Add(key).Add(root).Finish();
   auto shared = trie_->shared_masks().Get(key);
   if (!shared) {
     if (only_known) return nullptr;
-    shared = ComputeShared(state, has_exits);
+    shared = ComputeShared(state, has_exits, root);
     trie_->shared_masks().Put(key, shared);
   }
   if (known.size() > 4096) known.clear();
-  known[head] = shared;
+  known[place] = shared;
   return shared;
 }
 
@@ -414,13 +435,13 @@ ExprId MaskBuilder::DifferenceBase(ExprId head) {
   return best > kEmptyString && best != head && set_->Step(best, best_byte) == best ? best : kNoMatch;
 }
 
-std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head, bool has_exits) {
+std::shared_ptr<const SharedMask> MaskBuilder::ComputeShared(ExprId head, bool has_exits, uint32_t root) {
   auto out = std::make_shared<SharedMask>();
   const ExprId base = set_->node(head).kind == Kind::kSubstring ? kNoMatch : DifferenceBase(head);
-  auto base_mask = base == kNoMatch ? nullptr : Shared(base, /*only_known=*/false, has_exits);
+  auto base_mask = base == kNoMatch ? nullptr : Shared(base, /*only_known=*/false, has_exits, root);
   has_exits_ = has_exits;
-  if (base_mask) WalkDifference(head, base, *base_mask, out.get());
-  else WalkShared(head, out.get());
+  if (base_mask) WalkDifference(head, base, *base_mask, root, out.get());
+  else WalkShared(head, root, out.get());
   GroupEdges(out.get());
   return out;
 }
@@ -433,7 +454,7 @@ void MaskBuilder::SetBits(std::vector<uint32_t>* words, int32_t token, bool on) 
   }
 }
 
-void MaskBuilder::WalkShared(ExprId head, SharedMask* out) {
+void MaskBuilder::WalkShared(ExprId head, uint32_t root, SharedMask* out) {
   out->words.assign(trie_->num_words(), 0);
   if (set_->node(head).kind == Kind::kSubstring) {
     const Substring& text = set_->substring(head);
@@ -442,8 +463,8 @@ void MaskBuilder::WalkShared(ExprId head, SharedMask* out) {
       if (text.IsEnd(c)) AddExit(i, kEmptyString, out);
     });
   }
-  if (has_exits_ && set_->node(head).kind == Kind::kGreedy && set_->node(head).nullable) AddEdges(0, head, out);
-  WalkLive(0, head, kNoBound, [&](uint32_t i, const TrieNode& n, ExprId s) {
+  if (has_exits_ && set_->node(head).kind == Kind::kGreedy && set_->node(head).nullable) AddEdges(root, head, out);
+  WalkLive(root, head, kNoBound, [&](uint32_t i, const TrieNode& n, ExprId s) {
     SetBits(&out->words, n.token, true);
     if (set_->node(s).nullable) AddExit(i, s, out);
   });
@@ -459,6 +480,7 @@ void MaskBuilder::AddExit(uint32_t node, ExprId state, SharedMask* out) {
 void MaskBuilder::AddEdges(uint32_t exit, ExprId state, SharedMask* out) {
   const auto& nodes = trie_->nodes();
   const Node n = set_->node(state);
+  if (n.kind == Kind::kGreedy && trie_->IsBelowOf(exit, StayingBytes(state))) return;  // the lexeme goes on by all of them
   for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next) {
     const ExprId munch = n.kind == Kind::kGreedy ? set_->Step(n.b, nodes[child].byte) : kNoMatch;
     if (munch == kNoMatch) out->edge_nodes.push_back(child);
@@ -466,10 +488,10 @@ void MaskBuilder::AddEdges(uint32_t exit, ExprId state, SharedMask* out) {
   }
 }
 
-void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out) {
+void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, uint32_t root, SharedMask* out) {
   out->words = base.words;
   const TrieNode* nodes = trie_->nodes().data();
-  const uint32_t end = nodes[0].next;
+  const uint32_t end = nodes[root].next;
   std::vector<uint32_t> changed;  // nodes where only one of the two may end; ascending
   std::vector<bool> is_other(has_exits_ ? end : 0);  // children of nodes where the two are not in one state
   auto replace_edges = [&](uint32_t i, ExprId s) {
@@ -477,10 +499,10 @@ void MaskBuilder::WalkDifference(ExprId head, ExprId base_state, const SharedMas
     for (uint32_t child = i + 1; child < nodes[i].next; child = nodes[child].next) is_other[child] = true;
     if (set_->node(s).nullable) AddEdges(i, s, out);
   };
-  if (set_->node(head).kind == Kind::kGreedy) replace_edges(0, head);
-  stack_[0] = head;
-  base_stack_[0] = base_state;
-  for (uint32_t i = 1; i < end;) {
+  if (set_->node(head).kind == Kind::kGreedy) replace_edges(root, head);
+  stack_[nodes[root].depth] = head;
+  base_stack_[nodes[root].depth] = base_state;
+  for (uint32_t i = root + 1; i < end;) {
     const TrieNode& n = nodes[i];
     const ExprId s = set_->Step(stack_[n.depth - 1], n.byte), b = set_->Step(base_stack_[n.depth - 1], n.byte);
     if (s == b) {

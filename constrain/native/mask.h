@@ -3,7 +3,7 @@
 // A mask is one walk of the token trie by transitions. Where a walk would be long it is composed: most states look like
 // "inside h, then T". Which tokens survive inside h, and at which trie nodes h may end, depends on h and the vocabulary
 // alone, so it is computed once per process (`SharedMask`, keyed by h's content hash); what remains is to walk T from
-// h's few exits. Unions are masked part by part. A lexeme close to a known one is walked together with it, and subtrees
+// h's few exits. Where much lies below an exit (all words, behind a blank) T is composed there in its turn. Unions are masked part by part. A lexeme close to a known one is walked together with it, and subtrees
 // where both are in the same state are skipped (the difference walk).
 // Inside a Substring the walk goes by cursors, without a node for each place of the text that it meets.
 // Every mask equals brute force bit for bit: tests/test_masks.py.
@@ -71,21 +71,22 @@ class MaskBuilder {
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
-  static constexpr uint64_t kWithoutExits = 0xE817;
+  static constexpr size_t kPlainNodes = 1500, kComposedNodes = 300, kManyNodes = 16, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr uint64_t kWithoutExits = 0xE817, kBelowNode = 0xBE10;
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
   const ByteSet& StayingBytes(ExprId state);
+  const ByteSet& FindStayingBytes(ExprId state);
   bool Walk(uint32_t root, ExprId state, size_t max_nodes);
-  bool WalkWithin(ExprId state, size_t max_nodes);
+  bool WalkWithin(uint32_t root, ExprId state, size_t max_nodes);
   void WalkFrom(uint32_t node, ExprId state, bool in_doubt = false);
   void AddDoubt(int32_t token);
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
-  void Add(ExprId e);
+  void Add(ExprId e, uint32_t root);
   bool StaysAlive(ExprId greedy, ExprId tail);
-  void Compose(ExprId head, ExprId tail, const SharedMask& shared);
+  void Compose(ExprId head, ExprId tail, const SharedMask& shared, uint32_t root);
   void AddSubstring(ExprId e, ExprId head, ExprId tail);
   template <typename F>
   void WalkSubstring(uint32_t root, ExprId head, F visit);
@@ -93,14 +94,14 @@ class MaskBuilder {
   void AddKey(const Node& key, ExprId tail);
   std::vector<uint32_t> DeadNodes(const Node& key);
   // Without exits, which may be most nodes of the trie, for a head behind which nothing comes.
-  std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known, bool has_exits = true);
-  std::shared_ptr<const SharedMask> ComputeShared(ExprId head, bool has_exits);
-  void WalkShared(ExprId head, SharedMask* out);
-  void WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, SharedMask* out);
+  std::shared_ptr<const SharedMask> Shared(ExprId head, bool only_known, bool has_exits = true, uint32_t root = 0);
+  std::shared_ptr<const SharedMask> ComputeShared(ExprId head, bool has_exits, uint32_t root);
+  void WalkShared(ExprId head, uint32_t root, SharedMask* out);
+  void WalkDifference(ExprId head, ExprId base_state, const SharedMask& base, uint32_t root, SharedMask* out);
   void AddExit(uint32_t node, ExprId state, SharedMask* out);
   void AddEdges(uint32_t exit, ExprId state, SharedMask* out);
   void GroupEdges(SharedMask* out) const;
-  void WalkWatched(uint32_t node, ExprId greedy, ExprId tail);
+  void WalkWatched(uint32_t node, ExprId greedy, ExprId tail, uint32_t root);
   ExprId TruncateCounts(ExprId head);
   ExprId DifferenceBase(ExprId head);
   void AddToken(int32_t token) {
@@ -114,15 +115,17 @@ class MaskBuilder {
   std::vector<Cursor> cursors_;             // the same inside a Substring
   std::vector<uint32_t> found_;             // tokens of the mask under construction
   std::vector<std::shared_ptr<const SharedMask>> parts_;
-  std::vector<ExprId> todo_;
+  std::vector<std::pair<ExprId, uint32_t>> todo_;  // states, and the trie nodes where they stand
   std::unordered_map<uint32_t, std::vector<std::pair<uint32_t, uint32_t>>> enders_;  // by prefix: whole key, trie node
   std::unordered_set<uint32_t> listed_, known_keys_;  // lists of used keys and keys that enders_ knows
   std::vector<uint32_t> doubts_;
   bool has_exits_ = true;   // does the mask under construction need them?
   uint32_t doubt_end_ = 0;  // the subtree in doubt ends here
-  std::unordered_set<ExprId> visited_;
+  std::unordered_set<uint64_t> visited_;
   std::unordered_map<ExprId, ByteSet> staying_;
-  std::unordered_map<ExprId, std::shared_ptr<const SharedMask>> shared_of_, last_of_;  // the latter without exits
+  ExprId last_staying_ = kNoMatch;
+  ByteSet last_bytes_ = {};
+  std::unordered_map<uint64_t, std::shared_ptr<const SharedMask>> shared_of_, last_of_;  // the latter without exits
 };
 
 }  // namespace constrain
