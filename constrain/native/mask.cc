@@ -81,32 +81,9 @@ bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visi
     } else {
       visit(i, n, s);
       ++i;
-      // Where the state stays what it is by all bytes below, nothing below has to be stepped.
-      if (s == stack_[n.depth - 1] && n.next - i >= kManyNodes && trie_->IsBelowOf(i - 1, StayingBytes(s))) {
-        if (n.next - i > max_nodes) return false;
-        max_nodes -= n.next - i;
-        for (; i < n.next; ++i) visit(i, nodes[i], s);
-      }
     }
   }
   return true;
-}
-
-// The bytes by which a state stays what it is.
-const ByteSet& MaskBuilder::StayingBytes(ExprId state) {
-  if (state == last_staying_) return last_bytes_;
-  last_staying_ = state;
-  return last_bytes_ = FindStayingBytes(state);
-}
-
-const ByteSet& MaskBuilder::FindStayingBytes(ExprId state) {
-  if (auto it = staying_.find(state); it != staying_.end()) return it->second;
-  if (staying_.size() > 4096) staying_.clear();
-  ByteSet& bytes = staying_[state];
-  for (const std::string& live : set_->LiveClasses(state))
-    if (set_->Step(state, static_cast<uint8_t>(live[0])) == state)
-      for (char b : live) bytes.Add(static_cast<uint8_t>(b));
-  return bytes;
 }
 
 // A token whose way leads through a vague state is in doubt; so is everything below such a node.
@@ -480,7 +457,6 @@ void MaskBuilder::AddExit(uint32_t node, ExprId state, SharedMask* out) {
 void MaskBuilder::AddEdges(uint32_t exit, ExprId state, SharedMask* out) {
   const auto& nodes = trie_->nodes();
   const Node n = set_->node(state);
-  if (n.kind == Kind::kGreedy && trie_->IsBelowOf(exit, StayingBytes(state))) return;  // the lexeme goes on by all of them
   for (uint32_t child = exit + 1; child < nodes[exit].next; child = nodes[child].next) {
     const ExprId munch = n.kind == Kind::kGreedy ? set_->Step(n.b, nodes[child].byte) : kNoMatch;
     if (munch == kNoMatch) out->edge_nodes.push_back(child);

@@ -71,13 +71,11 @@ class MaskBuilder {
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kComposedNodes = 300, kManyNodes = 16, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr size_t kPlainNodes = 1500, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
   static constexpr uint64_t kWithoutExits = 0xE817, kBelowNode = 0xBE10;
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
-  const ByteSet& StayingBytes(ExprId state);
-  const ByteSet& FindStayingBytes(ExprId state);
   bool Walk(uint32_t root, ExprId state, size_t max_nodes);
   bool WalkWithin(uint32_t root, ExprId state, size_t max_nodes);
   void WalkFrom(uint32_t node, ExprId state, bool in_doubt = false);
@@ -122,9 +120,6 @@ class MaskBuilder {
   bool has_exits_ = true;   // does the mask under construction need them?
   uint32_t doubt_end_ = 0;  // the subtree in doubt ends here
   std::unordered_set<uint64_t> visited_;
-  std::unordered_map<ExprId, ByteSet> staying_;
-  ExprId last_staying_ = kNoMatch;
-  ByteSet last_bytes_ = {};
   std::unordered_map<uint64_t, std::shared_ptr<const SharedMask>> shared_of_, last_of_;  // the latter without exits
 };
 

@@ -61,12 +61,6 @@ TokenTrie::TokenTrie(const std::vector<std::optional<std::string>>& tokens, std:
   for (uint32_t node : path) nodes_[node].next = static_cast<uint32_t>(nodes_.size());
   for (uint32_t child = 1; child < nodes_.size(); child = nodes_[child].next) first_[nodes_[child].byte] = child;
   spells_every_byte_ = num_single_bytes == 256;
-  below_.resize(nodes_.size());
-  for (uint32_t node = static_cast<uint32_t>(nodes_.size()); node-- > 0;)
-    for (uint32_t child = node + 1; child < nodes_[node].next; child = nodes_[child].next) {
-      below_[node] = below_[node] | below_[child];
-      below_[node].Add(nodes_[child].byte);
-    }
 }
 
 TokenTrie::~TokenTrie() = default;

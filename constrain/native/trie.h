@@ -52,15 +52,12 @@ class TokenTrie {
     while (nodes_[node].token < 0) ++node;
     return bytes(static_cast<uint32_t>(nodes_[node].token)).substr(0, depth);
   }
-  // Are all bytes below a node among these?
-  bool IsBelowOf(uint32_t node, const ByteSet& bytes) const { return (below_[node] & bytes) == below_[node]; }
   int32_t same_as(uint32_t token) const { return same_as_[token]; }  // the next token with equal bytes, or -1
   bool spells_every_byte() const { return spells_every_byte_; }
   SharedMaskStore& shared_masks() const { return *shared_masks_; }
 
  private:
   std::vector<TrieNode> nodes_;
-  std::vector<ByteSet> below_;  // by node, the bytes in its subtree
   std::vector<uint32_t> end_ids_, offsets_;
   std::vector<bool> is_end_, is_text_;
   std::vector<int32_t> same_as_;
