@@ -1,0 +1,135 @@
+"""Lark grammars: readings, what terminals match, left recursion, errors with their place, sizes."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+
+import pytest
+
+import constrain
+from constrain._native import ExprSet
+from constrain.frontends.lark.preference import first_match
+from constrain.frontends.regex_syntax import parse
+from constrain.frontends.utf8 import Utf8Alphabet
+from tests.lark_fuzz import disagreements
+
+pytestmark = pytest.mark.filterwarnings("ignore:lark. never used")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "a|ab", "ab|a", "a?(ab)?", ".*?b", "a*?b?", "(a|ab)(c|bcd)?", "(?:a|b)*", "(a*)(ab)*", "a+?", "(?:ab|a)*b", "[ab]{1,3}?c?",
+        "a(?:|b)c?", "b.*?(?<!a)b", "b.*?(?<!a)(aa)*?b", "(?i:A)b", "(b|a|ab)c?", "a{0,2}b{0,2}a", "(?<=a)b|ab*", "(?:(?:a?)*b)?", "c(?<!ab)c*",
+    ],
+)  # fmt: skip
+def test_a_terminal_matches_what_re_returns(pattern):
+    s = ExprSet()
+    root = first_match(parse(pattern), Utf8Alphabet(s))
+    for n in range(6):
+        for letters in itertools.product("abc", repeat=n):
+            text = "".join(letters)
+            match = re.match(pattern, text)
+            fitting = [text[:i] for i in range(n + 1) if s.matches(root, text[:i].encode())]
+            assert (max(fitting, key=len) if fitting else None) == (match and match.group()), text
+
+
+STATEMENTS = 'start: ("select" NAME | NAME "=" NAME)+\nNAME: /[a-z]+/\n%ignore " "'
+
+
+@pytest.mark.parametrize(
+    "lexer, accepted, rejected",
+    [
+        ("contextual", ["selectx = y", "select x select y", "select select"], ["selectx", "select = y"]),
+        ("basic", ["selectx = y", "select x select y"], ["selectx", "select = y", "select select"]),
+        ("dynamic", ["selectx", "select = y", "selectx = y", "select select"], ["select", "x y"]),
+    ],
+)
+def test_each_reading_has_its_own_mind_about_keywords(lexer, accepted, rejected):
+    expr = constrain.lark(STATEMENTS, lexer=lexer)
+    assert [t for t in accepted if not expr.matches(t)] == [] == [t for t in rejected if expr.matches(t)]
+
+
+def test_a_place_is_lexed_by_what_came_before_it():
+    # `b` stands behind "(" where a keyword may come, and behind "s" where none may.
+    expr = constrain.lark('start: b | "s" NAME\nb: "(" (NAME | start) ")"\nNAME: /[a-z]+/')
+    assert expr.matches("sx") and expr.matches("ss") and expr.matches("(sx)") and not expr.matches("(s)") and not expr.matches("(s x)")
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_grammars_are_judged_as_lark_judges_them(seed):
+    assert disagreements(seed) == []
+
+
+@pytest.mark.parametrize("first", [275, 325, 489, 12, 65, 78, 97])
+def test_grammars_that_once_were_judged_differently(first):
+    assert disagreements(first) == []
+
+
+@pytest.mark.parametrize(
+    "grammar, message",
+    [
+        ('start: "a', r"unexpected character '\"'.*\(line 1, column 8\)"),
+        ('start: (a\na: "x"', r"line 1"),
+        ("start: a", r"undefined rule 'a'.*\(line 1, column 8\)"),
+        ('start: statment\nstatement: "x"', r"undefined rule 'statment'; did you mean 'statement'\? \(line 1, column 8\)"),
+        ("start: A", r"undefined terminal 'A'"),
+        ('start: "x"\nstart: "y"', r"rule 'start' is defined twice \(line 2, column 1\)"),
+        ("start: A\nA: B\nB: A", r"terminal '[AB]' contains itself"),
+        ('begin: "x"', r"no rule 'start' to start from"),
+        ('start: "x" | a\na: "y" a', r"'a' can never end.*\(line 2, column 1\)"),
+        ("start: /[/", r"regex '\['"),
+        ('start: "b".."a"', r"bad range"),
+        ('start: "x" ~ 3..1', r"bad range 3\.\.1"),
+        ("%import nowhere.X\nstart: X", r"unknown grammar 'nowhere'"),
+        ('start: pair{"x"}\npair{a, b}: a b', r"template 'pair' takes 2 arguments, given 1"),
+        ('start[colour]: "x"', r"unknown attribute 'colour'"),
+        ("start: %json {", r"JSON behind '%json' is not well-formed"),
+    ],
+)
+def test_errors_say_what_and_where(grammar, message):
+    with pytest.raises(constrain.LarkError, match=message):
+        constrain.lark(grammar)
+
+
+def test_a_grammar_without_texts_is_named():
+    with pytest.raises(constrain.UnsatisfiableError, match="'start' can never end"):
+        constrain.lark('start: "a" start')
+
+
+def test_rules_that_nothing_leads_to_are_warned_of():
+    with pytest.warns(UserWarning, match="never used: other"):
+        constrain.lark('start: "a"\nother: "b"')
+
+
+@pytest.mark.parametrize(
+    "name, grammar, text, seconds",
+    [
+        ("a chain of rules", "start: a0\n" + "\n".join(f"a{i}: a{i + 1}" for i in range(50_000)) + '\na50000: "x"', "x", 60),
+        ("terminals", "start: (" + " | ".join(f"T{i}" for i in range(10_000)) + ")*\n" + "\n".join(f'T{i}: "item{i}"' for i in range(10_000)), "item12item9999", 20),
+        ("keywords among names", "start: (NAME | " + " | ".join(f'"k{i}"' for i in range(10_000)) + ')*\nNAME: /[a-z0-9]+/\n%ignore " "', "k12 foo k9999", 20),
+        ("groups", "start: " + "(" * 10_000 + '"a"' + ")" * 10_000, "a", 20),
+        ("optional groups", "start: " + "[" * 10_000 + '"a"' + "]" * 10_000, "", 20),
+        ("repeated groups", "start: " + "(" * 10_000 + '"a"' + ")+" * 10_000, "aaa", 20),
+    ],
+)  # fmt: skip
+def test_large_grammars_compile(name, grammar, text, seconds):
+    begin = time.process_time()
+    assert constrain.lark(grammar).matches(text)
+    assert time.process_time() - begin < seconds, name
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    [
+        "start: A0\n" + "\n".join(f"A{i}: A{i + 1} A{i + 1}" for i in range(40)) + '\nA40: "x"',
+        'start: a{b}\na{x}: a{c{x}}\nc{y}: y\nb: "z"',
+        "start: a0\n" + "\n".join(f'a{i}: a{i + 1} "l" | "m"' for i in range(300)) + '\na300: a0 "x" | "z"',
+        "start: " + " | ".join(f'"w{i}"' for i in range(25_000)),
+    ],
+)
+def test_what_would_grow_without_end_is_a_limit(grammar):
+    with pytest.raises(constrain.LimitExceeded):
+        constrain.lark(grammar)
