@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ...errors import LarkError
 from .syntax import Source
 
 if TYPE_CHECKING:
@@ -183,8 +182,8 @@ class Grammar:
                 found[i] = node.kind != "rule" or node.value in rules
         return found[root]
 
-    def fail(self, what: str, at: int) -> None:
-        self.source.fail(what, at, LarkError)
+    def fail(self, what: str, at: int) -> NoReturn:
+        self.source.fail(what, at)
 
 
 def _children_first(roots: list[int], children: dict[int, list[int]]) -> Iterator[int]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ...errors import LimitExceeded
 from .grammar import Grammar
 
-__all__ = ["without_left_recursion"]
+__all__ = ["nonempty_texts", "without_left_recursion"]
 
 MAX_COMPONENT = 200  # rules of the result are its square
 
@@ -41,6 +41,14 @@ def without_left_recursion(grammar: Grammar, rules: list[int], nullable: set[int
     for component in components:
         rewriter.solve(component)
     rewriter.define_nonempty()
+
+
+def nonempty_texts(grammar: Grammar, node: int, nullable: set[int]) -> int:
+    """A node of the texts of `node` but the empty one."""
+    rewriter = _Rewriter(grammar, nullable)
+    made = grammar.alt(rewriter.split(node, set()).base)
+    rewriter.define_nonempty()
+    return made
 
 
 class _Rewriter:
