@@ -14,6 +14,7 @@ from ...expr import Expr
 from ..lark.syntax import Source
 from ..lark.writer import write
 from .definitions import Definitions
+from .exceptions import resolve_exceptions
 from .ggml import GBNF, XGRAMMAR, read_ggml
 from .iso import read_iso, skip_comment
 
@@ -72,7 +73,9 @@ def _definitions(notation: str, text: object, start: object) -> Definitions:
 
 
 def _written(definitions: Definitions, start: str) -> Expr:
-    return write(definitions.finish(start), definitions.expr_set, "dynamic")
+    grammar = definitions.finish(start)
+    resolve_exceptions(definitions, grammar)
+    return write(grammar, definitions.expr_set, "dynamic")
 
 
 _BEFORE_RULES = re.compile(r"(?:\s+|#[^\n]*)+")

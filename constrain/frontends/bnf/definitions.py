@@ -50,6 +50,7 @@ class Definitions:
         self.numbers: dict[str, int] = {}
         self.defined: dict[str, int] = {}
         self.frames: list[Frame] = []
+        self.exceptions: dict[int, int] = {}  # by node of the kind "except", its offset: exceptions.py
         self.bare: dict[int, int] = {}  # by node: an expression that is not yet a lexeme
 
     # ------------------------------------------------------------------------------ rules
@@ -73,14 +74,11 @@ class Definitions:
             self.source.fail(f"the {self.frames[-1].opener!r} is never closed", self.frames[-1].at)
         self.grammar.rules[next(reversed(self.defined.values()))].body = self.close()
 
-    def check_defined(self) -> None:
+    def finish(self, start: str) -> Grammar:
+        """Every name is defined; `start` is where texts begin."""
         for name, number in self.numbers.items():
             if name not in self.defined:
                 self.source.fail(f"undefined rule {name!r}{self.nearest(name)}", self.grammar.rules[number].at)
-
-    def finish(self, start: str) -> Grammar:
-        """Every name is defined; `start` is where texts begin."""
-        self.check_defined()
         if start not in self.defined:
             known = self.nearest(start) or (f", known are {', '.join(map(repr, list(self.defined)[:5]))}" if self.defined else "")
             self.source.fail(f"no rule {start!r} to start from{known}", 0)

@@ -17,27 +17,28 @@ from .definitions import Definitions
 
 __all__ = ["resolve_exceptions"]
 
+NOTHING_LEFT = "nothing is left of the exception"
 
-def resolve_exceptions(definitions: Definitions, offsets: dict[int, int]) -> None:
-    """Replaces the nodes of the kind "except"; `offsets` has all of them."""
-    if offsets:
-        definitions.check_defined()
-    resolver = _Resolver(definitions, offsets)
-    for node in resolver.in_order():
+
+def resolve_exceptions(definitions: Definitions, grammar: Grammar) -> None:
+    """Replaces the nodes of the kind "except" that the start rule leads to."""
+    reached = grammar.reachable([grammar.rules[grammar.start].body], into_rules=True) if definitions.exceptions else []
+    resolver = _Resolver(definitions)
+    for node in resolver.in_order([i for i in reached if i in definitions.exceptions]):
         resolver.resolve(node)
 
 
 class _Resolver:
-    def __init__(self, definitions: Definitions, offsets: dict[int, int]) -> None:
+    def __init__(self, definitions: Definitions) -> None:
         self.set = definitions.expr_set
         self.grammar = definitions.grammar
-        self.offsets = offsets
+        self.offsets = definitions.exceptions
 
-    def in_order(self) -> list[int]:
+    def in_order(self, exceptions: list[int]) -> list[int]:
         """Those that others lead to come first, where none leads to itself."""
         opened: set[int] = set()
         closed: dict[int, None] = {}
-        for start in self.offsets:
+        for start in exceptions:
             stack = [start]
             while stack:
                 i = stack[-1]
@@ -58,12 +59,19 @@ class _Resolver:
             raise UnsupportedError("recursive exception", "in a grammar", grammar.source.message(what, at))
         left, right = node.items
         if right == grammar.empty:
-            rules = sorted({grammar.nodes[k].value for k in reached if grammar.nodes[k].kind == "rule"})
-            body = nonempty_texts(grammar, left, grammar.nullable_rules(rules))
-            node.kind, node.value = "rule", grammar.rule("an exception", body, at)
+            node.kind, node.value = "rule", grammar.rule("an exception", self.nonempty(left, at), at)
         else:
             node.kind, node.value = "expr", (self.set, self.difference(left, right, at))
         node.items = ()
+
+    def nonempty(self, left: int, at: int) -> int:
+        rules = list(self.edges_below(left))
+        if len(self.grammar.productive_rules(rules)) < len(rules):
+            return left  # a rule has no text: whoever writes the grammar refuses it by name
+        made = nonempty_texts(self.grammar, left, rules)
+        if self.grammar.nodes[made].kind == "alt" and not self.grammar.nodes[made].items:
+            self.grammar.fail(NOTHING_LEFT, at)
+        return made
 
     def difference(self, left: int, right: int, at: int) -> int:
         if (recursive := self.recursive_rule(right)) is not None:
@@ -76,7 +84,7 @@ class _Resolver:
             except LimitExceeded:  # it stays an intersection
                 pass
         if self.set.is_empty(root):
-            self.grammar.fail("nothing is left of the exception", at)
+            self.grammar.fail(NOTHING_LEFT, at)
         return root
 
     def rules_below(self, i: int) -> list[int]:
@@ -84,8 +92,8 @@ class _Resolver:
         nodes = (self.grammar.nodes[k] for k in self.grammar.reachable([i]))
         return [node.value for node in nodes if node.kind == "rule"]
 
-    def recursive_rule(self, i: int) -> str | None:
-        """The name of a rule that `i` leads to and that leads to itself."""
+    def edges_below(self, i: int) -> dict[int, list[int]]:
+        """By rule that `i` leads to, those that it names."""
         edges: dict[int, list[int]] = {}
         work = self.rules_below(i)
         while work:
@@ -93,8 +101,12 @@ class _Resolver:
             if number not in edges:
                 edges[number] = self.rules_below(self.grammar.rules[number].body)
                 work += edges[number]
+        return edges
+
+    def recursive_rule(self, i: int) -> str | None:
+        """The name of a rule that `i` leads to and that leads to itself."""
         try:
-            TopologicalSorter(edges).prepare()
+            TopologicalSorter(self.edges_below(i)).prepare()
         except CycleError as error:
             return self.grammar.rules[error.args[1][0]].name
         return None

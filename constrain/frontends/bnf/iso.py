@@ -13,7 +13,6 @@ from typing import NamedTuple, NoReturn
 from ...errors import UnsupportedError
 from ..lark.syntax import Source
 from .definitions import Definitions, read_count
-from .exceptions import resolve_exceptions
 
 __all__ = ["read_iso", "skip_comment"]
 
@@ -88,7 +87,6 @@ class _Reader:
         self.tokens = _tokens(self.source)
         self.place = 0
         self.names: dict[str, str] = {}  # without gaps: as first written
-        self.exceptions: dict[int, int] = {}  # by node, the offset
         self.handlers = {
             "name": self.name, "string": self.string, "special": self.special, "number": self.number,
             "open": self.open, "close": self.close, "separator": self.separator, "comma": self.comma, "mark": self.mark,
@@ -115,7 +113,6 @@ class _Reader:
                 self.handlers[token.kind](token)
             self.end_factor()
             self.definitions.end()
-        resolve_exceptions(self.definitions, self.exceptions)
 
     def key(self, token: Token) -> str:
         return self.names.setdefault("".join(token.text.split()), " ".join(token.text.split()))
@@ -172,7 +169,7 @@ class _Reader:
             node = self.definitions.repeat(node, frame.count, frame.count, at)
         if frame.minuend is not None:
             node = self.definitions.grammar.add("except", (frame.minuend, node))
-            self.exceptions[node] = at
+            self.definitions.exceptions[node] = at
             frame.is_exception = True
         frame.parts.append(node)
         frame.count, frame.minuend, frame.has_factor = None, None, True

@@ -113,7 +113,7 @@ class Grammar:
 
     def productive_rules(self, rules: list[int]) -> set[int]:
         """Those that have a text at all."""
-        return self._least(rules, self._is_productive)
+        return self._least(rules, self.is_productive)
 
     def _least(self, rules: list[int], holds: Any) -> set[int]:
         """The least set of rules of which `holds(body, set)`."""
@@ -169,7 +169,7 @@ class Grammar:
                 found[i] = self.terminals[node.value].nullable
         return found
 
-    def _is_productive(self, root: int, rules: set[int]) -> bool:
+    def is_productive(self, root: int, rules: set[int]) -> bool:
         found: dict[int, bool] = {}
         for i in self.reachable([root]):
             node = self.nodes[i]

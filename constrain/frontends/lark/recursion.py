@@ -43,12 +43,18 @@ def without_left_recursion(grammar: Grammar, rules: list[int], nullable: set[int
     rewriter.define_nonempty()
 
 
-def nonempty_texts(grammar: Grammar, node: int, nullable: set[int]) -> int:
-    """A node of the texts of `node` but the empty one."""
-    rewriter = _Rewriter(grammar, nullable)
-    made = grammar.alt(rewriter.split(node, set()).base)
+def nonempty_texts(grammar: Grammar, node: int, rules: list[int]) -> int:
+    """A node of the texts of `node` but the empty one; `rules` are those below it, and each has a text."""
+    rewriter = _Rewriter(grammar, grammar.nullable_rules(rules))
+    whole = grammar.rule("", grammar.alt(rewriter.split(node, set()).base))
     rewriter.define_nonempty()
-    return made
+    made = [whole, *rewriter.nonempty_rules.values()]
+    productive = grammar.productive_rules([*rules, *made])
+    for number in made:  # a rule that has the empty text only has none here
+        rule = grammar.rules[number]
+        ways = grammar.nodes[rule.body].items if grammar.nodes[rule.body].kind == "alt" else [rule.body]
+        rule.body = grammar.alt(way for way in ways if grammar.is_productive(way, productive))
+    return grammar.rules[whole].body
 
 
 class _Rewriter:
