@@ -19,7 +19,7 @@ class Recogniser:
 
     def __init__(self, rules: list[Tree], text: str) -> None:
         self.rules, self.text, self.is_excepted = rules, text, False
-        self.ends: dict[tuple[int, int], set[int]] = {(r, i): set() for r in range(len(rules)) for i in range(len(text) + 1)}
+        self.ends: dict[tuple[int, int], set[int]] = {(r, i): set() for r in used_rules(rules) for i in range(len(text) + 1)}
         changed = True
         while changed:
             changed = False
