@@ -40,7 +40,7 @@ def gbnf(text: str, start: str = "root") -> Expr:
     return _written(definitions, start)
 
 
-def ebnf(text: str, *, start: str = "root", syntax: str | None = None) -> Expr:
+def ebnf(text: str, start: str = "root", *, syntax: str | None = None) -> Expr:
     r"""The texts of a grammar in XGrammar's EBNF ("xgrammar") or in that of ISO/IEC 14977 ("iso"), as an expression.
 
     Which `syntax` it is shows in the first rule, `name ::= …` or `name = …;`, and need not be given; `start` is the rule to
@@ -78,19 +78,16 @@ def _written(definitions: Definitions, start: str) -> Expr:
     return write(grammar, definitions.expr_set, "dynamic")
 
 
-_BEFORE_RULES = re.compile(r"(?:\s+|#[^\n]*)+")
-_DEFINES = re.compile(r"\[[^\]\n]*\]\s*::=|::=|=")
+_LANDMARK = re.compile(r"#[^\r\n]*|\(\*|\[[^\]\n]*\]\s*::=|::=|=")
 
 
 def _syntax_of(source: Source) -> str:
     """By what defines the first rule; comments of either syntax may stand before it."""
-    text, at, done = source.text, 0, -1
-    while done != at:
-        done = at
-        at = skip_comment(source, at)
-        found = _BEFORE_RULES.match(text, at)
-        at = found.end() if found else at
-    first = _DEFINES.search(text, at)
-    if first is None:
-        source.fail("there is no rule: expected 'name ::= …', or 'name = …;' as in ISO/IEC 14977", min(at, len(text)))
-    return "iso" if first[0] == "=" else "xgrammar"
+    at = 0
+    while found := _LANDMARK.search(source.text, at):
+        if found[0] == "=":
+            return "iso"
+        if found[0].endswith("::=") and not found[0].startswith("#"):
+            return "xgrammar"
+        at = skip_comment(source, found.start()) if found[0] == "(*" else found.end()
+    source.fail("there is no rule: expected 'name ::= …', or 'name = …;' as in ISO/IEC 14977", len(source.text))

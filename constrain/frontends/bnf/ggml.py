@@ -145,8 +145,8 @@ class _Reader:
                 token = self.take()
                 handler = self.handlers.get(token.kind)
                 if handler is None:
-                    hint = "a rule's name stands first on its line" if token.kind == "define" else "a part of a rule"
-                    self.unexpected(token, hint)
+                    hint = "; a rule's name stands first on its line" if token.kind == "define" else ""
+                    self.unexpected(token, f"a part of a rule{hint}")
                 handler(token)
             self.check_alternative(self.token_here)
             self.definitions.end()
