@@ -77,7 +77,7 @@ class _Resolver:
         if (recursive := self.recursive_rule(right)) is not None:
             what = f"what is excepted must not be recursive, and rule {recursive!r} is"
             raise UnsupportedError("recursive exception", "in a grammar", self.grammar.source.message(what, at))
-        root = self.set.intersection([self.root_of(left), self.set.complement(self.root_of(right))])
+        root = self.set.intersection([self.root_of(left, at), self.set.complement(self.root_of(right, at))])
         if self.recursive_rule(left) is None:
             try:
                 root = self.set.lexeme(self.set.tabulated(root))
@@ -111,7 +111,7 @@ class _Resolver:
             return self.grammar.rules[error.args[1][0]].name
         return None
 
-    def root_of(self, i: int) -> int:
+    def root_of(self, i: int, at: int) -> int:
         """The texts of a node, whatever the rest of the grammar is: left recursion is rewritten in a copy."""
         grammar, part = self.grammar, Grammar(self.grammar.source)
         reached = grammar.reachable([i], into_rules=True)
@@ -125,5 +125,5 @@ class _Resolver:
                 made[k] = part.add(node.kind, [made[c] for c in node.items], value)
         for number, copied in numbers.items():
             part.rules[copied].body = made[grammar.rules[number].body]
-        part.start = part.rule("an exception", made[i], self.offsets.get(i, 0))
+        part.start = part.rule("an exception", made[i], at)
         return write(part, self.set, "dynamic").root

@@ -84,7 +84,7 @@ class Token(NamedTuple):
     is_first: bool  # on its line?
 
 
-_UNCLOSED = {'"': "the string is never closed", "[": "the class is never closed", "{": "the count is never closed", "<": "the token is never closed"}
+_UNCLOSED = {'"': "string", "[": "class", "{": "count", "<": "token"}
 
 
 def _tokens(definitions: Definitions, dialect: Dialect) -> list[Token]:
@@ -93,9 +93,10 @@ def _tokens(definitions: Definitions, dialect: Dialect) -> list[Token]:
     while at < len(text):
         match = dialect.tokens.match(text, at)
         if match is None:
-            unclosed = _UNCLOSED.get(text[at], "")
-            on_line = " on its line" if unclosed and not dialect.ends_with_line else ""
-            source.fail(unclosed + on_line if unclosed else f"unexpected character {text[at]!r}", at)
+            if (unclosed := _UNCLOSED.get(text[at])) is None or (unclosed == "token" and not dialect.ends_with_line):
+                source.fail(f"unexpected character {text[at]!r}", at)
+            on_line = "" if dialect.ends_with_line or unclosed == "count" else " on its line"
+            source.fail(f"the {unclosed} is never closed{on_line}", at)
         kind = match.lastgroup or ""
         if kind == "line":
             is_first = True
@@ -182,7 +183,8 @@ class _Reader:
         if previous.kind != "define" and previous.text != "|":
             return True
         if self.is_head(self.place):
-            self.source.fail(f"the rule ends in {previous.text!r}, and the next line goes on with it; nothing is written \"\"", previous.at)
+            what = f"the rule ends in {previous.text!r}, and the next line goes on with it; nothing is written \"\""
+            self.source.fail(what, previous.at)
         return False
 
     def is_head(self, place: int) -> bool:
@@ -222,7 +224,8 @@ class _Reader:
         self.refuse_token(token.text, token.at)
 
     def refuse_token(self, what: str, at: int) -> NoReturn:
-        raise UnsupportedError(what, "in a grammar", self.source.message(f"{what[:60]} names a token, which is not supported: a grammar is about texts", at))
+        message = f"{what[:60]} names a token, which is not supported: a grammar is about texts"
+        raise UnsupportedError(what, "in a grammar", self.source.message(message, at))
 
     def mark(self, token: Token) -> None:
         definitions = self.definitions
@@ -287,7 +290,8 @@ class _Reader:
             elif key in ("stop_eos", "stop_str"):
                 raise UnsupportedError(key, "of TagDispatch", self.source.message(f"{key!r} of TagDispatch is not supported", at))
             else:
-                self.source.fail(f"bad argument {key!r} of TagDispatch, known are loop_after_dispatch=true or false, excludes=(\"…\",)", at)
+                known = "loop_after_dispatch=true or false, excludes=(\"…\",)"
+                self.source.fail(f"bad argument {key!r} of TagDispatch, known are {known}", at)
         tags = []
         for value, at in positional:
             if len(value) != 2 or not value[0].startswith('"') or value[1][:1] in '"0123456789':

@@ -105,9 +105,12 @@ class _Reader:
 
     def read(self) -> None:
         while self.place < len(self.tokens):
-            name, defines = self.take("a rule"), self.take("'='")
-            if name.kind != "name" or defines.text != "=":
-                self.unexpected(*((name, "a rule: name = …;") if name.kind != "name" else (defines, f"'=' behind the rule's name {name.text[:60]!r}")))
+            name = self.take("a rule")
+            if name.kind != "name":
+                self.unexpected(name, "a rule: name = …;")
+            expected = f"'=' behind the rule's name {name.text[:60]!r}"
+            if (defines := self.take(expected)).text != "=":
+                self.unexpected(defines, expected)
             self.definitions.begin(self.key(name), name.at)
             while (token := self.take("';' behind the last part of the rule")).kind != "end":
                 self.handlers[token.kind](token)
