@@ -278,3 +278,10 @@ def test_counts_beyond_all_measure_are_refused():
         assert caught.value.limit == "max_count"
         with pytest.raises(constrain.LimitExceeded):
             constrain.ebnf(f'root = {digits} * "a";')
+
+
+def test_too_many_rules_that_begin_with_each_other_are_refused():
+    count = 300
+    text = "root ::= r0\n" + "".join(f'r{i} ::= r{(i + 1) % count} "a" | "b"\n' for i in range(count))
+    with pytest.raises(constrain.LimitExceeded, match="^gbnf: .* rules that begin with each other"):
+        constrain.gbnf(text)

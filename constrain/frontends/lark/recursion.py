@@ -218,7 +218,7 @@ class _Rewriter:
             return
         if len(component) > MAX_COMPONENT:
             names = ", ".join(repr(grammar.rules[r].name) for r in component[:3])
-            message = f"lark: {len(component)} rules that begin with each other are more than {MAX_COMPONENT}: {names} and others"
+            message = f"{self.grammar.source.notation}: {len(component)} rules that begin with each other are more than {MAX_COMPONENT}: {names} and others"
             raise LimitExceeded("max_left_recursion", len(component), MAX_COMPONENT, message)
         ends = self.ends(component, splits)
         for i in component:
