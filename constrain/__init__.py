@@ -22,6 +22,7 @@ from constrain.errors import (
     UnsupportedError,
 )
 from constrain.expr import Explanation, Expr
+from constrain.frontends.bnf import ebnf, gbnf
 from constrain.frontends.choice import choice
 from constrain.frontends.json_schema import SchemaReport, json_schema
 from constrain.frontends.lark import lark
@@ -66,9 +67,11 @@ __all__ = [
     "choice",
     "compile",
     "dsl",
+    "ebnf",
     "extract",
     "fill_next_token_bitmasks",
     "find_quotes",
+    "gbnf",
     "json_schema",
     "lark",
     "quote",

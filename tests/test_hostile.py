@@ -15,9 +15,9 @@ from tests.conftest import SHARED
 
 PATH = SHARED / "hostile.jsonl"
 CASES = [json.loads(line) for line in PATH.read_text().splitlines()] if PATH.exists() else []
-KINDS = {"schema", "regex", "choice", "tokenizer"}
+KINDS = {"schema", "regex", "grammar", "choice", "tokenizer"}
 CASES = [case for case in CASES if case["kind"] in KINDS]
-MAKE = {"schema": constrain.json_schema, "regex": constrain.regex, "choice": constrain.choice}
+MAKE = {"schema": constrain.json_schema, "regex": constrain.regex, "grammar": constrain.gbnf, "choice": constrain.choice}
 
 
 def test_the_shared_list_is_there():

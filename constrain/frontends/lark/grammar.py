@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ...errors import LarkError
 from .syntax import Source
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class Grammar:
 
     def productive_rules(self, rules: list[int]) -> set[int]:
         """Those that have a text at all."""
-        return self._least(rules, self._is_productive)
+        return self._least(rules, self.is_productive)
 
     def _least(self, rules: list[int], holds: Any) -> set[int]:
         """The least set of rules of which `holds(body, set)`."""
@@ -170,7 +169,7 @@ class Grammar:
                 found[i] = self.terminals[node.value].nullable
         return found
 
-    def _is_productive(self, root: int, rules: set[int]) -> bool:
+    def is_productive(self, root: int, rules: set[int]) -> bool:
         found: dict[int, bool] = {}
         for i in self.reachable([root]):
             node = self.nodes[i]
@@ -183,8 +182,8 @@ class Grammar:
                 found[i] = node.kind != "rule" or node.value in rules
         return found[root]
 
-    def fail(self, what: str, at: int) -> None:
-        self.source.fail(what, at, LarkError)
+    def fail(self, what: str, at: int) -> NoReturn:
+        self.source.fail(what, at)
 
 
 def _children_first(roots: list[int], children: dict[int, list[int]]) -> Iterator[int]:

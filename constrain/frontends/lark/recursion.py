@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ...errors import LimitExceeded
 from .grammar import Grammar
 
-__all__ = ["without_left_recursion"]
+__all__ = ["nonempty_texts", "without_left_recursion"]
 
 MAX_COMPONENT = 200  # rules of the result are its square
 
@@ -41,6 +41,20 @@ def without_left_recursion(grammar: Grammar, rules: list[int], nullable: set[int
     for component in components:
         rewriter.solve(component)
     rewriter.define_nonempty()
+
+
+def nonempty_texts(grammar: Grammar, node: int, rules: list[int]) -> int:
+    """A node of the texts of `node` but the empty one; `rules` are those below it, and each has a text."""
+    rewriter = _Rewriter(grammar, grammar.nullable_rules(rules))
+    whole = grammar.rule("", grammar.alt(rewriter.split(node, set()).base))
+    rewriter.define_nonempty()
+    made = [whole, *rewriter.nonempty_rules.values()]
+    productive = grammar.productive_rules([*rules, *made])
+    for number in made:  # a rule that has the empty text only has none here
+        rule = grammar.rules[number]
+        ways = grammar.nodes[rule.body].items if grammar.nodes[rule.body].kind == "alt" else [rule.body]
+        rule.body = grammar.alt(way for way in ways if grammar.is_productive(way, productive))
+    return grammar.rules[whole].body
 
 
 class _Rewriter:
@@ -204,7 +218,7 @@ class _Rewriter:
             return
         if len(component) > MAX_COMPONENT:
             names = ", ".join(repr(grammar.rules[r].name) for r in component[:3])
-            message = f"lark: {len(component)} rules that begin with each other are more than {MAX_COMPONENT}: {names} and others"
+            message = f"{self.grammar.source.notation}: {len(component)} rules that begin with each other are more than {MAX_COMPONENT}: {names} and others"
             raise LimitExceeded("max_left_recursion", len(component), MAX_COMPONENT, message)
         ends = self.ends(component, splits)
         for i in component:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ...errors import LarkError
+from ...errors import GrammarError, LarkError
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -27,20 +27,22 @@ __all__ = ["Definition", "Import", "Node", "Source", "Syntax", "read_syntax"]
 
 
 class Source:
-    """The text of a grammar, for errors that point into it."""
+    """The text of a grammar, for errors that point into it; `notation` is the word that they begin with."""
 
-    def __init__(self, text: str, name: str = "") -> None:
+    def __init__(self, text: str, name: str = "", notation: str = "lark", error: type[GrammarError] = LarkError) -> None:
         self.text = text
         self.name = name
+        self.notation = notation
+        self.error = error
 
-    def fail(self, what: str, at: int, error: type[LarkError] = LarkError) -> NoReturn:
-        raise error(self.message(what, at), self.text, (at, at))
+    def fail(self, what: str, at: int) -> NoReturn:
+        raise self.error(self.message(what, at), self.text, (at, at))
 
     def message(self, what: str, at: int) -> str:
         """`what`, and where it is; the error itself adds the line with a caret."""
         line, column = self.text.count("\n", 0, at) + 1, at - self.text.rfind("\n", 0, at)
         where = f" of {self.name!r}" if self.name else ""
-        return f"lark: {what} (line {line}, column {column}{where})"
+        return f"{self.notation}: {what} (line {line}, column {column}{where})"
 
 
 @dataclass(slots=True)

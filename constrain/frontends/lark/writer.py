@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...errors import LarkError, UnsatisfiableError
+from ...errors import UnsatisfiableError
 from ...expr import Expr
 from .grammar import Grammar
 from .lexing import Lexing
@@ -31,7 +31,7 @@ def _check_productive(grammar: Grammar, rules: list[int]) -> None:
     names = ", ".join(repr(r.name) for r in endless[:5])
     if grammar.start not in productive:
         raise UnsatisfiableError(grammar.source.message(f"no text satisfies the grammar: {names} can never end", grammar.rules[grammar.start].at))
-    raise LarkError(grammar.source.message(f"{names} can never end: no text satisfies the rule", endless[0].at), grammar.source.text, (endless[0].at,) * 2)
+    grammar.fail(f"{names} can never end: no text satisfies the rule", endless[0].at)
 
 
 class _Writer:
