@@ -238,10 +238,10 @@ class Lexing:
 
     def skip(self) -> int:
         """Ignored text, as much as there is."""
-        union = self.set.union
+        union, most = self.set.union, 1 if self.grammar.skips_once else -1
         if self.reading == "dynamic":
-            return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, -1))
-        return int(self.set.repeat(union([self.lexeme(t, self.used, self.used & ~self.ignored) for t in self.grammar.ignored]), 0, -1))
+            return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, most))
+        return int(self.set.repeat(union([self.lexeme(t, self.used, self.used & ~self.ignored) for t in self.grammar.ignored]), 0, most))
 
     def context(self, before: int) -> int:
         """The terminals that are asked for behind any of `before`."""

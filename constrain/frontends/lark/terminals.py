@@ -90,7 +90,7 @@ def literal(source: Source, text: str, at: int) -> Pattern:
         value = _unescaped(text[1:end])
     except (SyntaxError, ValueError) as error:
         source.fail(f"bad escape in {text[:60]!r}: {getattr(error, 'msg', error)}", at)
-    if not value:
+    if not value and not is_string:
         source.fail(f"empty terminals are not allowed: {text}", at)
     if is_string:
         return PatternStr(value.replace("\\\\", "\\"), flags, raw=text)
