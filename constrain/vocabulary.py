@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ConstrainError
 from .hub import hub_file
+from .specials import MAX_ID, is_number, pieces, spell_name, spell_number
 from .tokenizer_formats import (
     Encoder,
     TokenizerData,
@@ -108,6 +109,7 @@ class Vocabulary:
         self.special_tokens: Mapping[str, int] = dict(special_tokens or {})
         self.adds_dummy_prefix: bool = adds_dummy_prefix
         self._make_encoder = make_encoder
+        self._special_tries: dict[bool, TokenTrie] = {}
 
     def __repr__(self) -> str:
         num_text = sum(token is not None for token in self.tokens)
@@ -157,6 +159,30 @@ class Vocabulary:
         from ._native import TokenTrie
 
         return TokenTrie(self.tokens, self.end_ids, self.size, self.excluded)
+
+    def trie_with(self, required: Iterable[str]) -> TokenTrie:
+        """The tree for a constraint that speaks of these tokens themselves (specials.py); the ordinary one where there are none."""
+        kinds = {is_number(one) for one in required}
+        if not kinds:
+            return self.trie
+        has_numbers = True in kinds
+        if has_numbers not in self._special_tries:
+            from ._native import TokenTrie
+
+            aliases = [(i, spell_name(name)) for name, i in self.special_tokens.items() if self.is_token(i)]
+            if has_numbers:
+                aliases += [(i, spell_number(i)) for i in range(min(self.size, MAX_ID + 1)) if self.is_token(i)]
+            self._special_tries[has_numbers] = TokenTrie(self.tokens, self.end_ids, self.size, self.excluded, aliases)
+        return self._special_tries[has_numbers]
+
+    def is_token(self, i: int) -> bool:
+        """Whether the id has a text or the name of a special token, and neither ends a text nor is excluded."""
+        return i in self._token_ids
+
+    @cached_property
+    def _token_ids(self) -> frozenset[int]:
+        known = {i for i, token in enumerate(self.tokens) if token is not None} | set(self.special_tokens.values())
+        return frozenset(known - set(self.excluded) - set(self.end_ids))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -245,9 +271,12 @@ class Vocabulary:
         With `start="continue"` the text goes on after the ids `after` (a tail of them is enough); with `start="turn"`
         it begins a turn, and the bytes are those of the dummy prefix, where there is one, and of the text. Bytes that
         are no UTF-8 text, and texts that the tokenizer would change, become the longest tokens that fit.
+        Where the bytes spell special tokens as a constraint does (specials.py), these are among the ids.
         Raises ConstrainError when no token spells one of the bytes.
         """
         data = text.encode() if isinstance(text, str) else bytes(text)
+        if b"\xfe" in data or b"\xff" in data:
+            return self._encode_pieces(data, after, start)
         if start == "turn":
             wanted = b" " + data if self.adds_dummy_prefix and data else data
             ids = self._canonical(data, b"", len(wanted) - len(data))
@@ -257,6 +286,20 @@ class Vocabulary:
         lead, middle, trail = _split_at_characters(data)
         ids = self._encode_continuation(middle, after) if middle else []
         return self._longest_tokens(lead) + ids + self._longest_tokens(trail)
+
+    def _encode_pieces(self, data: bytes, after: Sequence[int], start: str) -> list[int]:
+        ids: list[int] = []
+        for piece in pieces(data):
+            if isinstance(piece, bytes):
+                is_first = not ids and start == "turn"
+                ids += self.encode(piece, start=start) if is_first else self.encode(piece, after=[*after, *ids])
+            elif isinstance(piece, int):
+                ids.append(piece)
+            elif piece in self.special_tokens:
+                ids.append(self.special_tokens[piece])
+            else:
+                raise ConstrainError(f"vocabulary: no special token {piece!r}")
+        return ids or self._longest_tokens(data)
 
     def _encode_continuation(self, text: bytes, after: Sequence[int]) -> list[int]:
         """Encodes `text` behind the last few tokens before it, and keeps what comes after the border."""

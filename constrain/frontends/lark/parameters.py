@@ -73,7 +73,8 @@ def _holds(condition: Any, number: int) -> bool:
         left, right = (_holds(part, number) for part in _arguments(name, args, tuple, tuple))
         return left and right if name == "and" else left or right
     if name == "not":
-        return not _holds(*_arguments(name, args, tuple), number)
+        (inner,) = _arguments(name, args, tuple)
+        return not _holds(inner, number)
     raise ValueError(
         f"condition {name!r} is not known, expected true, bit_set, bit_clear, is_ones, is_zeros, eq, ne, lt, le, gt, ge, "
         "bit_count_eq (and so on), and, or, not"

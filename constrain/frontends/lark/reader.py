@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+from ... import specials
 from ..._native import ExprSet
 from ...errors import ConstrainError, LarkError, LimitExceeded, UnsupportedError
 from ..json_schema import json_schema
@@ -567,7 +568,13 @@ class LarkReader:
         return self.grammar.add("expr", value=(self.expr_set, root))
 
     def special(self, file: File, node: Node) -> int:
-        raise UnsupportedError("special token", node.value, file.source.message(f"special token {node.value} is not supported", node.at))
+        """A token of the vocabulary that no text spells: by name, or by number as in `<[1,5-9]>`."""
+        if not node.value.startswith("<["):
+            return self.grammar.add("expr", value=(self.expr_set, specials.named(self.expr_set, node.value)))
+        try:
+            return self.grammar.add("expr", value=(self.expr_set, specials.numbered(self.expr_set, node.value[1:-1])))
+        except ValueError as error:
+            file.source.fail(str(error), node.at)
 
 
 # ---------------------------------------------------------------------------------------------- helpers

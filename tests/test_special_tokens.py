@@ -1,0 +1,210 @@
+"""Tokens that a grammar speaks of themselves: masks against brute force, walks on a real vocabulary, refusals by name."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import constrain
+from constrain import ConstrainError, UnsupportedError, specials
+
+GRAMMARS = {
+    "names": 'start: <think> /[a-z]*/ </think> ("!" | <think>)+',
+    "choice of names": "start: (<think> | </think> | /[a-c]+/)+",
+    "numbers": 'start: "a" <[97-98,263]> <[^97-100]> "b"*',
+    "any": "start: <[*]> /a+/ <[*]>",
+    "both": "start: (<think> | <[97]>) ('x' | <[260-263]>)*".replace("'", '"'),
+    "a token or its text": 'start: ("ab" | <[258]>) "c"',
+    "text and tools": 'start: (TEXT | call)*\ncall: <|tool|> %json {"type": "integer"} <|eom|>\nTEXT: /[^{]/',
+    "ignored": 'start: <|tool|> "x"+ <|eom|>?\n%ignore " "',
+    "recursion": 'start: <think> start </think> | "ab"',
+}
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> constrain.Vocabulary:
+    tokens: list[bytes | None] = [bytes([b]) for b in range(256)]
+    tokens += [None, None, b"ab", b"abc", None, b"<x>", b"a\xfe", None, b"bb", None]
+    named = {"<think>": 256, "</think>": 257, "<|tool|>": 260, "<x>": 261, "<|eom|>": 263, "<end>": 265}
+    return constrain.Vocabulary(tokens, end_ids=[265], size=270, special_tokens=named, excluded=[264])
+
+
+def spellings(vocabulary: constrain.Vocabulary, token: int) -> list[bytes]:
+    """The text of a token and what else stands for it."""
+    if token in vocabulary.end_ids or token in vocabulary.excluded:
+        return []
+    text = vocabulary.tokens[token]
+    names = [name for name, i in vocabulary.special_tokens.items() if i == token]
+    found = [] if text is None or set(text) & {0xFE, 0xFF} else [text]
+    if text is not None or names:
+        found.append(specials.spell_number(token))
+    return found + [specials.spell_name(name) for name in names]
+
+
+class Oracle:
+    """The states of all spellings side by side, byte by byte."""
+
+    def __init__(self, expr: constrain.Expr) -> None:
+        self.set, self.states = expr.set, {expr.root}
+
+    def after(self, data: bytes) -> set[int]:
+        found = set()
+        for state in self.states:
+            for byte in data:
+                state = self.set.step(state, byte)
+            found.add(state)
+        return found - {self.set.NO_MATCH}
+
+    def allowed(self, vocabulary: constrain.Vocabulary) -> list[int]:
+        ids = [i for i in range(vocabulary.size) if any(self.after(s) for s in spellings(vocabulary, i))]
+        return sorted(ids + (vocabulary.end_ids if any(self.set.nullable(s) for s in self.states) else []))
+
+    def accept(self, vocabulary: constrain.Vocabulary, token: int) -> None:
+        self.states = set().union(*(self.after(s) for s in spellings(vocabulary, token)))
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_masks_equal_brute_force(name, vocabulary):
+    expr = constrain.lark(GRAMMARS[name])
+    rng = random.Random(name)
+    for _ in range(12):
+        twin = constrain.lark(GRAMMARS[name])
+        twin.set.nullable(twin.set.advance(twin.root, b"")[0])
+        oracle, matcher = Oracle(twin), constrain.compile(expr, vocabulary).matcher()
+        for _ in range(8):
+            bitmask = constrain.allocate_token_bitmask(1, vocabulary.size)
+            matcher.fill_next_token_bitmask(bitmask)
+            bits = np.unpackbits(bitmask.view(np.uint8), bitorder="little")
+            allowed = [int(i) for i in np.flatnonzero(bits)]
+            assert allowed == oracle.allowed(vocabulary) == [i for i in range(vocabulary.size) if matcher.is_token_allowed(i)]
+            going_on = [i for i in allowed if i not in vocabulary.end_ids]
+            if not going_on:
+                break
+            rare = [i for i in going_on if i > 255]
+            token = rng.choice(rare if rare and rng.random() < 0.5 else going_on)
+            assert matcher.accept_token(token)
+            oracle.accept(vocabulary, token)
+
+
+def test_text_never_spells_a_special_token(vocabulary):
+    matcher = constrain.compile(constrain.lark("start: <think>"), vocabulary).matcher()
+    for spelling in (b"<think>", specials.spell_name("<think>"), specials.spell_number(256)):
+        assert matcher.accept_tokens(list(spelling)) == 0
+    assert matcher.allowed_tokens() == [256]
+    assert matcher.forced_bytes() == matcher.allowed_bytes() == b""
+
+
+def test_combinations_keep_the_names(vocabulary):
+    think = constrain.lark("start: <think>")
+    for expr in (think + "a", constrain.regex("a*") + think, think | "b", (think + "a") & constrain.lark("start: <think> /[ab]/")):
+        matcher = constrain.compile(expr, vocabulary).matcher()
+        matcher.accept_token(97)
+        assert matcher.accept_token(256) or matcher.num_accepted
+    nowhere = constrain.lark("start: <nowhere>")
+    with pytest.raises(ConstrainError, match="'<nowhere>' is not in the vocabulary"):
+        constrain.compile("a" + nowhere, vocabulary)
+    text = constrain.regex("a+")
+    text.set.copy_from(nowhere.set, nowhere.root)  # noted, but no part of the text
+    assert constrain.compile(text, vocabulary).matcher().accept_token(97)
+
+
+@pytest.mark.parametrize(
+    ("grammar", "error", "words"),
+    [
+        ("start: <end>", UnsupportedError, "'<end>' ends a text"),
+        ("start: <[265]>", UnsupportedError, "ends a text"),
+        ("start: <[260-266]>", UnsupportedError, "ends a text"),
+        ("start: <[270]>", ConstrainError, "ids end at 269"),
+        ("start: <[266-268]>", ConstrainError, "no token of the vocabulary"),
+        ("start: <[264]>", ConstrainError, "no token of the vocabulary"),
+        ("start: <other>", ConstrainError, "known are '<think>'"),
+    ],
+)
+def test_tokens_that_cannot_be_are_refused_by_name(grammar, error, words, vocabulary):
+    with pytest.raises(error, match=words.replace("[", r"\[")):
+        constrain.compile(constrain.lark(grammar), vocabulary)
+
+
+@pytest.mark.parametrize("written", ["[]", "[1-]", "[^*]", "[5-2]", "[1,,2]", "[a]", "[9999999]", "[1 2]", "[-1]"])
+def test_lists_of_tokens_that_are_none_are_refused(written):
+    with pytest.raises(ConstrainError):
+        constrain.lark(f"start: <{written}>")
+
+
+def test_ranges_of_numbers_are_those_numbers():
+    rng = random.Random(5)
+    edges = [0, 1, 127, 128, 129, 16383, 16384, 16385, 40000, 99999, specials.MAX_ID]
+    for _ in range(60):
+        low, high = sorted(rng.choice(edges) if rng.random() < 0.6 else rng.randrange(1 << rng.randrange(1, 21)) for _ in range(2))
+        expr = constrain.lark(f"start: <[{low}-{high}]>")
+        others = constrain.lark(f"start: <[^{low}-{high}]>") if (low, high) != (0, specials.MAX_ID) else None
+        for number in {low, high, max(0, low - 1), min(high + 1, specials.MAX_ID), (low + high) // 2, rng.randrange(specials.MAX_ID)}:
+            spelling = specials.spell_number(number)
+            assert expr.set.matches(expr.root, spelling) == (low <= number <= high)
+            assert others is None or others.set.matches(others.root, spelling) != (low <= number <= high)
+
+
+def test_samples_and_forced_tokens_show_them(vocabulary):
+    expr = constrain.lark('start: "a" <think> "b" <[263]>')
+    assert expr.sample() == "a<think>b<[263]>"
+    assert constrain.compile(expr, vocabulary).matcher().forced_tokens() == [97, 256, 98, 263]
+    assert vocabulary.encode(b"a" + specials.spell_name("<think>") + b"ab") == [97, 256, 258]
+    assert vocabulary.decode([97, 256, 98]) == b"ab"
+    explanation = constrain.lark("start: <think>").explain("a")
+    assert "a special token" in str(explanation)
+
+
+TOOLS = r"""
+start: TEXT? (call TEXT?)*
+call: <|system|> name "(" %json {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]} ")" <|user|>
+name: "weather" | "time"
+TEXT: /(.|\n)+/
+"""
+
+
+@pytest.mark.parametrize("grammar", [TOOLS, "start: <|system|> /[a-z ]+/ <[^29871]> <[300-4000]>+ <|user|>"])
+def test_walks_on_the_phi_vocabulary(grammar):
+    vocabulary = constrain.Phi.load().vocabulary
+    expr = constrain.lark(grammar)
+    constraint = constrain.compile(expr, vocabulary)
+    rng = random.Random(7)
+    named = set(vocabulary.special_tokens.values()) - set(vocabulary.end_ids)
+    num_special = 0
+    for start in ("continue", "turn"):
+        for _ in range(4):
+            matcher, ids = constraint.matcher(start), []
+            for _ in range(40):
+                allowed = matcher.allowed_tokens()
+                assert allowed
+                allowed = [i for i in allowed if i not in vocabulary.end_ids] or allowed
+                rare = [i for i in allowed if i in named]
+                token = rng.choice(rare if rare and rng.random() < 0.4 else allowed)
+                assert matcher.accept_token(token)
+                if token in vocabulary.end_ids:
+                    break
+                ids.append(token)
+                num_special += token in named
+            else:
+                way = vocabulary.encode(matcher.shortest_way(), after=ids)
+                assert matcher.accept_tokens(way) == len(way) and matcher.is_accepting()
+    assert num_special > 5
+
+
+def test_an_answer_leaves_them_out_of_its_text():
+    lm = constrain.Phi.load()
+    expr = constrain.lark('start: "It is " <|system|> ("yes" | "no") <|user|> " then."')
+    for finish in ("cut", "complete"):
+        answer = lm.generate("Is it?", expr, max_tokens=20, finish=finish)
+        assert answer.is_complete and answer.text in ("It is yes then.", "It is no then.")
+        places = [answer.token_ids.index(lm.vocabulary.special_tokens[name]) for name in ("<|system|>", "<|user|>")]
+        assert all(a < b for a, b in pairwise(places))
+
+
+def test_other_constraints_never_see_the_second_tree():
+    vocabulary = constrain.Vocabulary([bytes([b]) for b in range(256)] + [None, None], end_ids=[256], special_tokens={"<t>": 257})
+    text = constrain.compile(constrain.regex("a+"), vocabulary)
+    assert text.trie is vocabulary.trie
+    assert constrain.compile(constrain.lark("start: <t>"), vocabulary).trie is not vocabulary.trie
