@@ -156,6 +156,7 @@ class Lexing:
         self.closures: dict[int, int] = {}
         self.bytes_of_sets: dict[int, set[int]] = {}
         self.completed: dict[tuple[int, int], bool] = {}
+        self.ways: dict[int, list[tuple[int, int | None]]] = {}  # by lexeme: its texts, and what must not go on behind one
         self.contexts: dict[int, int] = {}
         self.places: dict[int, Context] | None = None
         if reading == "dynamic":
@@ -286,7 +287,9 @@ class Lexing:
                 root = s.intersection([root, s.complement(s.union([t.root for t in mine]))])
             before = [t for t in earlier if id(t) not in embedded]
             ways.append(self.lexed(number, root, terminal.root, before, behind))
-        return int(s.union(ways))
+        made = int(s.union(ways))
+        self.ways[made] = [pair for way in dict.fromkeys(ways) for pair in self.ways.get(way, ())]
+        return made
 
     def swallows(self, regex: Terminal, string: Terminal) -> bool:
         """Is the string a keyword to the regex?"""
@@ -309,10 +312,14 @@ class Lexing:
         if earlier and not s.is_empty(s.intersection([rest, s.concat([root, some])])):
             munch = s.tabulated(s.union([munch, rest]))
         if s.is_empty(s.intersection([munch, s.concat([root, some])])):
-            return int(s.lexeme(root))
+            made = int(s.lexeme(root))
+            self.ways[made] = [(root, None)]
+            return made
         munch = self.closed(munch)
         is_ignored = bool(self.ignored >> number & 1)
-        return int(s.greedy(root, munch, self.may_block(behind, root, munch), is_ignored))
+        made = int(s.greedy(root, munch, self.may_block(behind, root, munch), is_ignored))
+        self.ways[made] = [(root, munch)]
+        return made
 
     def closed(self, munch: int) -> int:
         """The same where texts are UTF-8: it fits at a character's first byte where it fits whatever the character becomes.

@@ -20,6 +20,7 @@ from ..quote import substring
 from ..utf8 import Utf8Alphabet
 from . import terminals as lexical
 from .grammar import Grammar
+from .marks import LANGUAGE, Mark, read_mark
 from .parameters import holds, passed_number
 from .syntax import Definition, Node, Source, Syntax, read_syntax
 from .terminals import Terminal
@@ -59,7 +60,14 @@ Bodies = list[tuple[Definition, File]]  # the definition, and what %extend added
 
 
 class LarkReader:
-    def __init__(self, text: str, start: str, reading: str, imports: Mapping[str, str], json_options: Mapping[str, Any]) -> None:
+    """`keeps_marks`: what rules are marked with is gathered in `marks`, by the rule's number, and not refused."""
+
+    def __init__(
+        self, text: str, start: str, reading: str, imports: Mapping[str, str], json_options: Mapping[str, Any],
+        keeps_marks: bool = False,
+    ) -> None:  # fmt: skip
+        self.keeps_marks = keeps_marks
+        self.marks: dict[int, Mark] = {}
         self.reading = reading
         self.imports = imports
         self.json_options = json_options
@@ -143,7 +151,7 @@ class LarkReader:
                 self.rule_number(name, {})
         while self.waiting:
             number, name, environment = self.waiting.pop()
-            grammar.rules[number].body = self.body_of(name, environment)
+            grammar.rules[number].body = self.body_of(number, name, environment)
         grammar.ignored = [t for body in self.main.syntax.ignored if (t := self.anonymous(self.main, body)) != _NOTHING]
         if any("::" in key for key in self.instances):
             grammar.drop_endless()
@@ -281,6 +289,9 @@ class LarkReader:
             definition, file = self.definitions[name][0]
             value = self.value_of(name)
             attributes = self.read_attributes(definition, file)
+            if self.keeps_marks and (marks := sorted(definition.attributes.keys() - LANGUAGE)):
+                raise UnsupportedError(f"attribute {marks[0]!r}", "of a terminal", file.source.message(
+                    f"attribute {marks[0]!r} of terminal {definition.name} is not supported, expected it at a rule", definition.at))  # fmt: skip
             if "stop" in attributes or "suffix" in attributes:
                 file.source.fail(f"'stop' and 'suffix' are attributes of rules, and {definition.name} is a terminal", definition.at)
             self.by_name[name] = self.terminal(
@@ -376,12 +387,14 @@ class LarkReader:
             self.waiting.append((self.instances[key], name, environment))
         return self.instances[key]
 
-    def body_of(self, name: str, environment: dict[str, tuple[str, int]]) -> int:
+    def body_of(self, number: int, name: str, environment: dict[str, tuple[str, int]]) -> int:
         bodies = []
         for definition, file in self.definitions[name]:
             attributes = self.read_attributes(definition, file)
+            if self.keeps_marks and definition.attributes.keys() - LANGUAGE:
+                self.marks[number] = read_mark(definition, file.source)
             if attributes:
-                bodies.append(self.lexeme_rule(definition, file, attributes))
+                bodies.append(self.lexeme_rule(definition, file, attributes, self.marks.get(number)))
             else:
                 bodies.append(self.rule_part(file, definition.body, environment))
         return self.grammar.alt(bodies)
@@ -390,17 +403,17 @@ class LarkReader:
         """Those that change the language; captures are names only, budgets and temperatures are refused."""
         found = {}
         for key, (value, at) in definition.attributes.items():
-            if key in _OUTSIDE:
+            if key in _OUTSIDE and not self.keeps_marks:
                 raise UnsupportedError(key, f"at rule {definition.name!r}", file.source.message(
                     f"attribute {key!r} is no property of a text and is not supported in a constraint", at))  # fmt: skip
-            if key in ("capture", "stop_capture"):
+            if key in ("capture", "stop_capture", *_OUTSIDE):
                 continue
             if key not in ("lazy", "stop", "suffix"):
                 file.source.fail(f"unknown attribute {key!r}, known are capture, lazy, stop, stop_capture, suffix, max_tokens, temperature", at)
             found[key] = (value, at)
         return found
 
-    def lexeme_rule(self, definition: Definition, file: File, attributes: dict[str, Any]) -> int:
+    def lexeme_rule(self, definition: Definition, file: File, attributes: dict[str, Any], mark: Mark | None) -> int:
         """A rule whose body is one terminal: lazy, with a suffix at its first place, or the text before a stop."""
         if "stop" not in attributes and "suffix" not in attributes:
             return self.term(self.anonymous(file, definition.body, lazy=True))
@@ -426,6 +439,8 @@ class LarkReader:
         stop = self.root_of(stop_value, file, at)
         if "stop" in attributes:
             return self.grammar.add("expr", value=(s, self.before(body, stop, definition, file)))
+        if mark is not None:
+            mark.ended = (body, stop)
         if value.pattern is not None and stop_value.pattern is not None:
             ended = Value(lexical.join_sequence([value.pattern, stop_value.pattern]))
         else:
@@ -556,16 +571,28 @@ class LarkReader:
             if word == "json":
                 expr = json_schema(body, **self.json_options)
             else:
-                from . import lark
-
-                expr = lark(body[0], lexer=self.reading, imports=self.imports, **self.json_options)
+                expr = self.nested(body[0], file, node)
         except LarkError as error:
             at = body[1] + (error.span or (0, 0))[0]
             file.source.fail(f"in %lark: {str(error).splitlines()[0].removeprefix('lark: ')}", at)
+        except (LimitExceeded, UnsupportedError):
+            raise
         except ConstrainError as error:
             file.source.fail(f"in %{word}: {str(error).splitlines()[0]}", node.at)
         root = self.expr_set.copy_from(expr.set, expr.set.fenced(expr.root))
         return self.grammar.add("expr", value=(self.expr_set, root))
+
+    def nested(self, text: str, file: File, node: Node) -> Any:
+        """The expression of a grammar in this one."""
+        from .writer import write
+
+        reader = LarkReader(text, "start", self.reading, self.imports, self.json_options, self.keeps_marks)
+        grammar = reader.read()
+        if reader.marks:
+            name = grammar.rules[min(reader.marks)].name
+            raise UnsupportedError("attributes", f"of rule {name!r} in %lark", file.source.message(
+                f"captures, temperatures and limits in %lark are not supported: rule {name!r} has some", node.at))  # fmt: skip
+        return write(grammar, reader.expr_set, self.reading)
 
     def special(self, file: File, node: Node) -> int:
         """A token of the vocabulary that no text spells: by name, or by number as in `<[1,5-9]>`."""

@@ -10,17 +10,22 @@ from .grammar import Grammar
 from .lexing import Lexing
 from .recursion import without_left_recursion
 
-__all__ = ["write"]
+__all__ = ["write", "write_with_lexing"]
 
 
 def write(grammar: Grammar, expr_set: Any, reading: str) -> Expr:
     """The texts of the start rule. Raises UnsatisfiableError, naming the rule, where there are none."""
+    return write_with_lexing(grammar, expr_set, reading)[0]
+
+
+def write_with_lexing(grammar: Grammar, expr_set: Any, reading: str) -> tuple[Expr, Lexing]:
+    """The same, and what stands at each place."""
     rules = grammar.used_rules()
     _check_productive(grammar, rules)
     lexing = Lexing(grammar, expr_set, reading)
     rules = grammar.used_rules()  # lexing may have split them
     without_left_recursion(grammar, rules, grammar.nullable_rules(rules))
-    return Expr(expr_set, _Writer(grammar, expr_set, lexing).root())
+    return Expr(expr_set, _Writer(grammar, expr_set, lexing).root()), lexing
 
 
 def _check_productive(grammar: Grammar, rules: list[int]) -> None:
