@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+import re
 
 import lark
 import pytest
 
+import constrain
 from constrain import ConstrainError, LarkError, UnsupportedError, dsl
 from constrain.dsl import models
 from constrain.dsl.captures import read
 from constrain.dsl.steps import Run, steps_of
+from tests.lark_cases import CASES
 
 LIST = 'start: "[" (item ("," item)*)? "]"\nitem[capture]: NAME | "(" item ")"\nNAME: /[a-z]+/\n%ignore " "'
 
@@ -109,3 +112,20 @@ def test_values_that_are_none_are_errors(attribute):
 def test_errors_name_the_line_of_the_program():
     with pytest.raises(ConstrainError, match=r"test_dsl_lark\.py:\d+"):
         dsl.lark("start: nowhere")
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c.error and not c.has_tokens], ids=lambda case: case.id)
+def test_the_tree_of_a_grammar_reads_what_its_expression_matches(case):
+    start = case.options.get("start", "start")
+    grammar = re.sub(rf"(?m)^([?!]*){start}(\s*):(?!:)", rf"\1{start}[capture]\2:", case.grammar, count=1)
+    try:
+        node = dsl.lark(grammar, **case.options)
+    except UnsupportedError as error:
+        assert "left-recursive" in str(error)
+        return
+    expr, rng = constrain.lark(case.grammar, **case.options), random.Random(case.id)
+    texts = [*case.accept, *case.reject, *(expr.sample(seed) for seed in range(4))]
+    for text in [t for t in texts if t]:
+        at = rng.randrange(len(text))
+        texts += [text[:at] + text[at + 1 :], text[:at] + rng.choice(texts)[:2] + text[at:]]
+    assert [t for t in texts if expr.matches(t) != (read(node, t.encode()) is not None)] == []

@@ -567,7 +567,7 @@ def a_grammar_between_texts(lm):
     return lm + "Set " + lark('start: key "=" value\nkey[capture]: /[a-z]/\nvalue[capture]: /[0-9]/', "all") + " now"
 
 
-@program(["ab", "9"], "ab-9", {"word": "[a-z]{1,4}", "number": "[0-9]"}, word="ab", number="9")
+@program(["ab-", "9"], "ab-9", {"word": "[a-z]{1,4}", "number": "[0-9]"}, word="ab", number="9")
 def rules_of_a_grammar_with_temperatures_of_their_own(lm):
     grammar = 'start: word "-" number\nword[capture, temperature=0.8]: /[a-z]{1,4}/\nnumber[capture, max_tokens=1]: /[0-9]/'
     return lm + lark(grammar)

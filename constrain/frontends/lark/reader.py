@@ -347,7 +347,8 @@ class LarkReader:
         if root == s.NO_MATCH and nullable:
             return _NOTHING
         if root == s.NO_MATCH:
-            file.source.fail(f"terminal {name!r} matches no text", at)
+            shown = "the terminal" if name.startswith("__ANON") else f"terminal {name!r}"
+            file.source.fail(f"{shown} matches no text", at)
         made = Terminal(name, root, value.pattern, priority, at, lazy=lazy, plain=is_quote, nullable=nullable)
         made.set_order()
         self.grammar.terminals.append(made)
