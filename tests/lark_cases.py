@@ -291,6 +291,17 @@ PARAMETERS = [
     case("conditions-joined", PARAMETRIC + "function reference", 'start: p::0\np::_: "" %if and(bit_count_ge(_, 1), not(bit_set(2)))\n | "x" p::set_bit(0) %if bit_clear(0)\n | "y" p::set_bit(1) %if or(bit_clear(1), bit_set(0))\n | "z" p::set_bit(2)', ["x", "y", "xyy"], ["", "yy", "xz"]),
     case("masks", PARAMETRIC + "function reference", 'start: p::0x5\np::_: "a" p::bit_and(0x4) %if eq([0:3], 5)\n | "b" p::bit_or(0x2) %if eq(_, 4)\n | "c" p::clear_bit(1) %if ne(_, 4)\n | "." %if le(_, 4)', ["a.", "abc.", "abcbc."], ["b", "aa", ".", "ab."]),
     case("parameter-passed-on", PARAMETRIC + "function reference", 'start: a::1\na::_: "(" b::_ ")"\nb::_: "one" %if eq(_, 1)\n | "two" %if eq(_, 2)', ["(one)"], ["(two)", "()"]),
+    case("bits-of-a-range", PARAMETRIC + "function reference", 'start: n::0xf0\nn::_: "a" n::decr([4:8]) %if ge([4:8], 14)\n | "." %if bit_count_eq([0:8], 3)', ["a.", "aa."], [".", "aaa."]),
+    case("saturation", PARAMETRIC + "function reference", 'start: n::0\nn::_: "a" n::incr([0:1])\n | "." %if is_ones([0:1])', ["a.", "aaa."], ["."]),
+    case("condition-in-a-group", PARAMETRIC + "function reference", 'start: n::1\nn::_: ("a" %if bit_set(0) | "b" %if bit_clear(0)) "!"', ["a!"], ["b!", "!"]),
+    case("number-of-a-plain-rule", PARAMETRIC + "head", 'start: a::1\na: "x"', error="LarkError"),
+    case("no-number-for-a-rule", PARAMETRIC + "head", 'start: a\na::_: "x"', error="LarkError"),
+    case("condition-without-number", PARAMETRIC + "head", 'start: "x" %if true', error="LarkError"),
+    case("condition-unknown", PARAMETRIC + "function reference", 'start: a::1\na::_: "x" %if odd(_)', error="LarkError"),
+    case("bit-too-high", PARAMETRIC + "function reference", 'start: a::1\na::_: "x" %if bit_set(64)', error="LarkError"),
+    case("number-too-large", PARAMETRIC + "function reference", 'start: a::0x10000000000000000\na::_: "x"', error="LarkError"),
+    case("numbers-without-end", PARAMETRIC + "head", 'start: a::0\na::_: "x" a::incr(_) | "."', error="LimitExceeded"),
+    case("no-condition-holds", PARAMETRIC + "head", 'start: a::0\na::_: "x" %if bit_set(1)', error="UnsatisfiableError"),
 ]
 
 XGRAMMAR = [

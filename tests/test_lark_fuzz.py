@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 import constrain
-from constrain import ConstrainError, LarkError
+from constrain import ConstrainError, LarkError, UnsupportedError
 
 from .lark_cases import CASES, SPECIAL_TOKENS
 
@@ -54,6 +54,9 @@ def outcome(text: str) -> str:
         assert (int(place[1]), int(place[2])) == (error.source.count("\n", 0, at) + 1, at - error.source.rfind("\n", 0, at))
         assert lines[-1].strip("^ ") == "" and "__anon" not in lines[0].lower(), error
         return "LarkError"
+    except UnsupportedError as error:
+        assert str(error).startswith("compile: ") or re.search(r"\(line \d+, column \d+\)$", str(error)), error
+        return "UnsupportedError"
     except ConstrainError as error:
         return type(error).__name__
     return "made"
@@ -66,3 +69,20 @@ def test_mutated_grammars_are_made_or_refused(seed):
     assert {"LarkError", "made"} <= set(outcomes)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("%grammar\nstart: A", "expected '%declare', '%extend', '%ignore', '%import', '%override', a rule name"),
+        ("start: a:", "unexpected ':', expected"),
+        ("start: /a(?=b)/", "look-ahead, .* in a terminal (line 1, column 8)"),
+        ("start: x\nx: %lark { start: /a(?!b)/ }", "in %lark: regex .* (line 2, column 4)"),
+        ('start: %json {"type": "array", "uniqueItems": true}', "in %json: json schema: .* (line 1, column 8)"),
+        ("start: p::0", "undefined rule 'p' (line 1, column 8)"),
+        ('start: "a" %if true', "'%if' stands in a rule without a number"),
+    ],
+)
+def test_messages_say_what_and_where(text, words):
+    with pytest.raises((LarkError, UnsupportedError)) as error:
+        constrain.lark(text)
+    pattern = re.escape(words).replace(r"\.\*", ".*")
+    assert re.search(pattern, str(error.value)), error.value

@@ -576,7 +576,8 @@ class LarkReader:
         except LarkError as error:
             at = body[1] + (error.span or (0, 0))[0]
             file.source.fail(f"in %lark: {str(error).splitlines()[0].removeprefix('lark: ')}", at)
-        except (LimitExceeded, UnsupportedError):
+        except (LimitExceeded, UnsupportedError) as error:
+            file.source.place(error, node.at, f"in %{word}: ")
             raise
         except ConstrainError as error:
             file.source.fail(f"in %{word}: {str(error).splitlines()[0]}", node.at)

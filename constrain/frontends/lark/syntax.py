@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ...errors import GrammarError, LarkError
+from ...errors import ConstrainError, GrammarError, LarkError
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -37,6 +37,11 @@ class Source:
 
     def fail(self, what: str, at: int) -> NoReturn:
         raise self.error(self.message(what, at), self.text, (at, at))
+
+    def place(self, error: ConstrainError, at: int, where: str = "") -> None:
+        """Says in the message of an error from elsewhere where in this text it came up, and only there."""
+        what = re.sub(r" \(line \d+, column \d+[^()]*\)", "", str(error).splitlines()[0])
+        error.args = (self.message(where + re.sub("^(lark|regex): ", "", what), at), *error.args[1:])
 
     def message(self, what: str, at: int) -> str:
         """`what`, and where it is; the error itself adds the line with a caret."""

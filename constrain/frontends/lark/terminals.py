@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...errors import LimitExceeded, RegexError
+from ...errors import LimitExceeded, RegexError, UnsupportedError
 from ..regex import compile_regex
 from ..regex_syntax import parse, read_flags
 from ..utf8 import Alphabet
@@ -158,6 +158,9 @@ def language(pattern: Pattern, alphabet: Alphabet, source: Source, at: int, pref
     try:
         tree = parse(pattern.to_regexp(), read_flags(0, ""))
         return first_match(tree, alphabet) if prefer else compile_regex(tree, alphabet)
+    except (LimitExceeded, UnsupportedError) as error:
+        source.place(error, at, f"regex {pattern.value[:60]!r}: ")
+        raise
     except RegexError as error:
         source.fail(f"regex {pattern.value[:60]!r}: {str(error).splitlines()[0].removeprefix('regex: ')}", at)
 
