@@ -153,8 +153,9 @@ class Expr:
         if not isinstance(other, (Expr, str)):
             return NotImplemented
         expr_set, a, b = self._joined(other)
-        if len({is_number(one) for one in expr_set.required()}) > 1:
-            raise UnsupportedError("&", "of special tokens by name and by number", "expr: '&' of special tokens by name and by number is not supported; write both alike")
+        if len(required := expr_set.required()) > 1 and any(map(is_number, required)):
+            what = f"'&' of tokens by number beside others ({', '.join(required)})"
+            raise UnsupportedError("&", "of tokens by number", f"expr: {what} is not supported; one list of numbers alone is")
         return Expr(expr_set, expr_set.intersection([a, b]))
 
     __rand__ = __and__

@@ -16,7 +16,7 @@ from constrain import _native
 from constrain.errors import ConstrainError
 from constrain.expr import Expr
 from constrain.limits import Limits
-from constrain.specials import check_required, pieces, spell_name, spell_number, text_before
+from constrain.specials import check_required, pieces, spell, text_before
 from constrain.vocabulary import Vocabulary
 
 __all__ = ["Constraint", "Matcher", "accept_tokens", "compile", "fill_next_token_bitmasks"]
@@ -123,8 +123,7 @@ class Matcher(_native.Matcher):
         forced = super().forced_bytes(max_length)
         if not self.constraint.has_specials:
             return forced
-        spelt = (p if isinstance(p, bytes) else spell_name(p) if isinstance(p, str) else spell_number(p) for p in pieces(forced))
-        return b"".join(spelt)
+        return b"".join(piece if isinstance(piece, bytes) else spell(piece) for piece in pieces(forced))
 
     def allowed_bytes(self) -> bytes:
         """The bytes that may come next; special tokens are none."""

@@ -1,7 +1,7 @@
 r"""Tokens that a constraint speaks of themselves, not by their text: special tokens by name, any tokens by number.
 
-No text may ever spell such a token, so an expression holds it as bytes that no UTF-8 text has: 0xFE, the name, 0xFE; or 0xFF
-and the number as three digits to base 128. The set of the expression remembers what it asks of a vocabulary (`require`).
+No text may ever spell such a token, so an expression holds it as bytes that no UTF-8 text has: 0xFE, the name, 0xFE; or 0xFF,
+the numbers as they are listed, 0xFF. The set of the expression remembers what it asks of a vocabulary (`require`).
 `Vocabulary.trie_with` is the prefix tree in which tokens have these spellings beside their bytes, and in which no token
 has these bytes as text; constraints without such tokens never see it. Held by tests/test_special_tokens.py.
 """
@@ -9,7 +9,7 @@ has these bytes as text; constraints without such tokens never see it. Held by t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from .errors import ConstrainError, UnsupportedError
@@ -17,10 +17,10 @@ from .errors import ConstrainError, UnsupportedError
 if TYPE_CHECKING:
     from ._native import ExprSet
 
-__all__ = ["check_required", "named", "numbered", "pieces", "read_numbers", "shown", "spell_name", "spell_number", "text_before"]
+__all__ = ["Tokens", "check_required", "node_of", "pieces", "shown", "spell", "text_before", "tokens_of"]
 
-MAX_ID = (1 << 21) - 1
-_SPELLING = re.compile(rb"\xfe([^\xfe]+)\xfe|\xff([\x00-\x7f]{3})")
+MAX_ID = (1 << 31) - 1
+_SPELLING = re.compile(rb"\xfe([^\xfe]+)\xfe|\xff([^\xff]+)\xff")
 Ranges = list[tuple[int, int]]
 
 
@@ -34,90 +34,56 @@ class Tokens(Protocol):
     def is_token(self, i: int) -> bool: ...
 
 
-def spell_name(name: str) -> bytes:
-    """The bytes that stand for the special token of this name."""
-    return b"\xfe" + name.encode() + b"\xfe"
+def spell(required: str) -> bytes:
+    """The bytes that stand for a special token by its name, or for one of the tokens that are listed."""
+    mark = b"\xff" if is_number(required) else b"\xfe"
+    return mark + required.encode() + mark
 
 
-def spell_number(token: int) -> bytes:
-    """The bytes that stand for the token with this id."""
-    return bytes([0xFF, token >> 14, token >> 7 & 127, token & 127])
+def node_of(expr_set: ExprSet, required: str) -> int:
+    """A special token by its name, or one token out of a list (`[1,5-9]`, `[^1,5-9]`, `[*]`), as a node.
+
+    ValueError where a list is not well-formed.
+    """
+    if required.startswith("["):
+        read_numbers(required)
+    expr_set.require(required)
+    return expr_set.lexeme(expr_set.literal(spell(required)))
 
 
-def named(expr_set: ExprSet, name: str) -> int:
-    """The special token of this name, as a node."""
-    expr_set.require(name)
-    return expr_set.lexeme(expr_set.literal(spell_name(name)))
-
-
-def numbered(expr_set: ExprSet, written: str) -> int:
-    """One token out of those that `written` lists: `[1,5-9]`, `[^1,5-9]`, `[*]`; ValueError where it is not well-formed."""
-    is_negated, ranges = read_numbers(written)
-    expr_set.require(written)
-    digits = [_digits(expr_set, low, high, 3) for low, high in (_others(ranges) if is_negated else ranges)]
-    return expr_set.lexeme(expr_set.concat([expr_set.byte_range(255, 255), expr_set.union(digits)]))
+def is_number(required: str) -> bool:
+    """Whether tokens are listed by number; else one is named."""
+    return required.startswith("[")
 
 
 def read_numbers(written: str) -> tuple[bool, Ranges]:
-    """Are all others meant, and the ranges that are listed, in order and apart."""
+    """Are all others meant, and the ranges that are listed."""
     if written == "[*]":
         return True, []
-    found = re.fullmatch(r"\[(\^?)(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]", written)
+    found = re.fullmatch(r"\[(\^?)([0-9]+(?:-[0-9]+)?(?:,[0-9]+(?:-[0-9]+)?)*)\]", written)
     if found is None:
         raise ValueError(f"{written!r} lists no tokens, expected numbers and ranges as in [1,5-9], [^1,5-9] or [*]")
     ranges: Ranges = []
     for part in found[2].split(","):
         low, _, high = part.partition("-")
-        if len(low) > 7 or len(high) > 7 or not int(low) <= int(high or low) <= MAX_ID:
-            raise ValueError(f"{written!r}: {part} is no range of token ids from 0 to {MAX_ID}")
+        if max(len(low), len(high)) > 9 or int(low) > int(high or low):
+            raise ValueError(f"{written!r}: {part} is no range of token ids")
         ranges.append((int(low), int(high or low)))
-    joined: Ranges = []
-    for low, high in sorted(ranges):
-        if joined and low <= joined[-1][1] + 1:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return bool(found[1]), joined
-
-
-def _others(ranges: Ranges) -> Ranges:
-    edges = [-1, *(edge for one in ranges for edge in one), MAX_ID + 1]
-    return [(a + 1, b - 1) for a, b in zip(edges[::2], edges[1::2], strict=True) if a + 1 <= b - 1]
-
-
-def _digits(expr_set: ExprSet, low: int, high: int, count: int) -> int:
-    """The numbers from `low` to `high` in `count` digits to base 128."""
-    if count == 1:
-        return expr_set.byte_range(low, high)
-    unit = 1 << 7 * (count - 1)
-    ways = []
-    first, last = low // unit, high // unit
-    if low % unit and first < last:
-        ways.append((first, first, low % unit, unit - 1))
-        first, low = first + 1, (first + 1) * unit
-    if (high + 1) % unit and first < last:
-        ways.append((last, last, 0, high % unit))
-        last, high = last - 1, last * unit - 1
-    ways.append((first, last, low % unit, high % unit))
-    return expr_set.union(
-        [expr_set.concat([expr_set.byte_range(a, b), _digits(expr_set, x, y, count - 1)]) for a, b, x, y in ways]
-    )
+    return bool(found[1]), ranges
 
 
 # ---------------------------------------------------------------- with a vocabulary
 
 
-def is_number(required: str) -> bool:
-    """Whether what a set requires is a list of numbers; else it is a name."""
-    return required.startswith("[") and _is_well_formed(required)
-
-
-def _is_well_formed(written: str) -> bool:
-    try:
-        read_numbers(written)
-    except ValueError:
-        return False
-    return True
+def tokens_of(required: str, vocabulary: Tokens) -> list[int]:
+    """The tokens that are meant, in order; those that end a text or are kept out of masks are never."""
+    if not is_number(required):
+        token = vocabulary.special_tokens.get(required)
+        return [token] if token is not None and vocabulary.is_token(token) else []
+    is_negated, ranges = read_numbers(required)
+    size = vocabulary.size
+    listed = {i for low, high in ranges for i in range(low, min(high, size - 1) + 1)}
+    return [i for i in (range(size) if is_negated else sorted(listed)) if (i in listed) != is_negated and vocabulary.is_token(i)]
 
 
 def check_required(expr_set: ExprSet, root: int, vocabulary: Tokens) -> None:
@@ -126,46 +92,40 @@ def check_required(expr_set: ExprSet, root: int, vocabulary: Tokens) -> None:
         problem = _problem(required, vocabulary)
         if problem is None or not _is_used(expr_set, root, required):
             continue
+        message = f"compile: special token {required!r} {problem}"
         if problem.startswith("ends"):
-            raise UnsupportedError(
-                f"end token {required!r}", "inside a text", f"compile: token {required!r} {problem}, so nothing could follow it"
-            )
-        raise ConstrainError(f"compile: special token {required!r} {problem}")
+            raise UnsupportedError(f"end token {required!r}", "inside a text", f"{message}, so nothing could follow it")
+        raise ConstrainError(message)
 
 
 def _problem(required: str, vocabulary: Tokens) -> str | None:
-    if not is_number(required):
-        token = vocabulary.special_tokens.get(required)
-        if token is None:
-            known = ", ".join(map(repr, list(vocabulary.special_tokens)[:12])) or "none"
-            return f"is not in the vocabulary, known are {known}"
-        if token in vocabulary.end_ids:
+    if is_number(required):
+        is_negated, ranges = read_numbers(required)
+        if not is_negated and max(high for _, high in ranges) >= vocabulary.size:
+            return f"goes beyond the vocabulary, whose ids end at {vocabulary.size - 1}"
+        if not is_negated and any(low <= end <= high for end in vocabulary.end_ids for low, high in ranges):
             return "ends a text in this vocabulary"
-        return None if vocabulary.is_token(token) else f"has id {token}, which is kept out of masks"
-    is_negated, ranges = read_numbers(required)
-    if is_negated:
-        ranges = _others(ranges)
-    elif ranges[-1][1] >= vocabulary.size:
-        return f"goes beyond the vocabulary, whose ids end at {vocabulary.size - 1}"
-    elif any(low <= end <= high for end in vocabulary.end_ids for low, high in ranges):
+        return None if tokens_of(required, vocabulary) else "is no token of the vocabulary: the ids are gaps, or kept out of masks"
+    token = vocabulary.special_tokens.get(required)
+    if token is None:
+        known = ", ".join(map(repr, list(vocabulary.special_tokens)[:12])) or "none"
+        return f"is not in the vocabulary, known are {known}"
+    if token in vocabulary.end_ids:
         return "ends a text in this vocabulary"
-    if not any(vocabulary.is_token(i) for low, high in ranges for i in range(low, min(high, vocabulary.size - 1) + 1)):
-        return "is no token of the vocabulary: the ids are gaps, or kept out of masks"
-    return None
+    return None if vocabulary.is_token(token) else f"has id {token}, which is kept out of masks"
 
 
 def _is_used(expr_set: ExprSet, root: int, required: str) -> bool:
     """Whether some text of the expression holds the token; a set may note more than one of its expressions needs."""
-    token = numbered(expr_set, required) if is_number(required) else named(expr_set, required)
-    holds = expr_set.concat([expr_set.ANYTHING, token, expr_set.ANYTHING])
+    holds = expr_set.concat([expr_set.ANYTHING, node_of(expr_set, required), expr_set.ANYTHING])
     return not expr_set.is_empty(expr_set.intersection([root, holds]))
 
 
 # ---------------------------------------------------------------- in bytes
 
 
-def pieces(data: bytes) -> Iterator[bytes | str | int]:
-    """Text as bytes, special tokens as names and as ids; a spelling that is not whole ends it."""
+def pieces(data: bytes) -> Iterator[bytes | str]:
+    """Text as bytes, and between it what is required as a str; a spelling that is not whole ends it."""
     at = 0
     while at < len(data):
         text = text_before(data, at)
@@ -176,7 +136,7 @@ def pieces(data: bytes) -> Iterator[bytes | str | int]:
         found = _SPELLING.match(data, at)
         if found is None:
             return
-        yield found[1].decode(errors="replace") if found[1] else _number(found[2])
+        yield (found[1] or found[2]).decode(errors="replace")
         at = found.end()
 
 
@@ -186,12 +146,8 @@ def text_before(data: bytes, start: int = 0) -> bytes:
     return data[start : min(ends, default=len(data))]
 
 
-def _number(digits: Sequence[int]) -> int:
-    return digits[0] << 14 | digits[1] << 7 | digits[2]
-
-
 def shown(data: bytes) -> str:
-    """A text in which special tokens stand as their names, or as `<[id]>`."""
+    """A text in which special tokens stand as they are written in a grammar."""
     return "".join(
-        piece.decode() if isinstance(piece, bytes) else piece if isinstance(piece, str) else f"<[{piece}]>" for piece in pieces(data)
+        piece.decode() if isinstance(piece, bytes) else f"<{piece}>" if is_number(piece) else piece for piece in pieces(data)
     )

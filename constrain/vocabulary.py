@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ConstrainError
 from .hub import hub_file
-from .specials import MAX_ID, is_number, pieces, spell_name, spell_number
+from .specials import pieces, spell, tokens_of
 from .tokenizer_formats import (
     Encoder,
     TokenizerData,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NUM_TAIL_TOKENS", "Vocabulary"]
 
+_MAX_SPECIAL_TRIES = 16
 NUM_TAIL_TOKENS = 8  # what of the ids before a text the tokenizer is shown to encode it
 
 # What ends a turn, by name, for tokenizers that come without a generation_config.json: all of the first row whose
@@ -109,7 +110,7 @@ class Vocabulary:
         self.special_tokens: Mapping[str, int] = dict(special_tokens or {})
         self.adds_dummy_prefix: bool = adds_dummy_prefix
         self._make_encoder = make_encoder
-        self._special_tries: dict[bool, TokenTrie] = {}
+        self._special_tries: dict[tuple[str, ...], TokenTrie] = {}
 
     def __repr__(self) -> str:
         num_text = sum(token is not None for token in self.tokens)
@@ -162,18 +163,17 @@ class Vocabulary:
 
     def trie_with(self, required: Iterable[str]) -> TokenTrie:
         """The tree for a constraint that speaks of these tokens themselves (specials.py); the ordinary one where there are none."""
-        kinds = {is_number(one) for one in required}
-        if not kinds:
+        key = tuple(sorted(required))
+        if not key:
             return self.trie
-        has_numbers = True in kinds
-        if has_numbers not in self._special_tries:
+        if key not in self._special_tries:
             from ._native import TokenTrie
 
-            aliases = [(i, spell_name(name)) for name, i in self.special_tokens.items() if self.is_token(i)]
-            if has_numbers:
-                aliases += [(i, spell_number(i)) for i in range(min(self.size, MAX_ID + 1)) if self.is_token(i)]
-            self._special_tries[has_numbers] = TokenTrie(self.tokens, self.end_ids, self.size, self.excluded, aliases)
-        return self._special_tries[has_numbers]
+            aliases = [(i, spell(one)) for one in key for i in tokens_of(one, self)]
+            while len(self._special_tries) >= _MAX_SPECIAL_TRIES:
+                self._special_tries.pop(next(iter(self._special_tries)), None)
+            self._special_tries[key] = TokenTrie(self.tokens, self.end_ids, self.size, self.excluded, aliases)
+        return self._special_tries[key]
 
     def is_token(self, i: int) -> bool:
         """Whether the id has a text or the name of a special token, and neither ends a text nor is excluded."""
@@ -271,7 +271,8 @@ class Vocabulary:
         With `start="continue"` the text goes on after the ids `after` (a tail of them is enough); with `start="turn"`
         it begins a turn, and the bytes are those of the dummy prefix, where there is one, and of the text. Bytes that
         are no UTF-8 text, and texts that the tokenizer would change, become the longest tokens that fit.
-        Where the bytes spell special tokens as a constraint does (specials.py), these are among the ids.
+        Where the bytes spell special tokens as a constraint does (specials.py), these are among the ids, up to the first
+        that may be one of several.
         Raises ConstrainError when no token spells one of the bytes.
         """
         data = text.encode() if isinstance(text, str) else bytes(text)
@@ -293,12 +294,10 @@ class Vocabulary:
             if isinstance(piece, bytes):
                 is_first = not ids and start == "turn"
                 ids += self.encode(piece, start=start) if is_first else self.encode(piece, after=[*after, *ids])
-            elif isinstance(piece, int):
-                ids.append(piece)
-            elif piece in self.special_tokens:
-                ids.append(self.special_tokens[piece])
+            elif len(tokens := tokens_of(piece, self)) == 1:
+                ids += tokens
             else:
-                raise ConstrainError(f"vocabulary: no special token {piece!r}")
+                break  # more than one token may stand here
         return ids or self._longest_tokens(data)
 
     def _encode_continuation(self, text: bytes, after: Sequence[int]) -> list[int]:

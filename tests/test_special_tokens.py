@@ -32,6 +32,15 @@ def vocabulary() -> constrain.Vocabulary:
     return constrain.Vocabulary(tokens, end_ids=[265], size=270, special_tokens=named, excluded=[264])
 
 
+LISTS = ["[97-98,263]", "[^97-100]", "[*]", "[97]", "[260-263]", "[258]"]
+
+
+def members(written: str) -> set[int]:
+    """The ids that a list means, for better or worse."""
+    ids = {i for part in written.strip("[^]*").split(",") if part for i in range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)}
+    return set(range(270)) - ids if written[1] in "^*" else ids
+
+
 def spellings(vocabulary: constrain.Vocabulary, token: int) -> list[bytes]:
     """The text of a token and what else stands for it."""
     if token in vocabulary.end_ids or token in vocabulary.excluded:
@@ -39,9 +48,8 @@ def spellings(vocabulary: constrain.Vocabulary, token: int) -> list[bytes]:
     text = vocabulary.tokens[token]
     names = [name for name, i in vocabulary.special_tokens.items() if i == token]
     found = [] if text is None or set(text) & {0xFE, 0xFF} else [text]
-    if text is not None or names:
-        found.append(specials.spell_number(token))
-    return found + [specials.spell_name(name) for name in names]
+    lists = [one for one in LISTS if token in members(one)] if text is not None or names else []
+    return found + [specials.spell(one) for one in lists + names]
 
 
 class Oracle:
@@ -91,7 +99,7 @@ def test_masks_equal_brute_force(name, vocabulary):
 
 def test_text_never_spells_a_special_token(vocabulary):
     matcher = constrain.compile(constrain.lark("start: <think>"), vocabulary).matcher()
-    for spelling in (b"<think>", specials.spell_name("<think>"), specials.spell_number(256)):
+    for spelling in (b"<think>", specials.spell("<think>"), specials.spell("[256]")):
         assert matcher.accept_tokens(list(spelling)) == 0
     assert matcher.allowed_tokens() == [256]
     assert matcher.forced_bytes() == matcher.allowed_bytes() == b""
@@ -106,6 +114,8 @@ def test_combinations_keep_the_names(vocabulary):
     nowhere = constrain.lark("start: <nowhere>")
     with pytest.raises(ConstrainError, match="'<nowhere>' is not in the vocabulary"):
         constrain.compile("a" + nowhere, vocabulary)
+    with pytest.raises(UnsupportedError, match="tokens by number"):
+        constrain.lark("start: <[97]>") & constrain.lark("start: <[97,98]>")
     text = constrain.regex("a+")
     text.set.copy_from(nowhere.set, nowhere.root)  # noted, but no part of the text
     assert constrain.compile(text, vocabulary).matcher().accept_token(97)
@@ -128,30 +138,28 @@ def test_tokens_that_cannot_be_are_refused_by_name(grammar, error, words, vocabu
         constrain.compile(constrain.lark(grammar), vocabulary)
 
 
-@pytest.mark.parametrize("written", ["[]", "[1-]", "[^*]", "[5-2]", "[1,,2]", "[a]", "[9999999]", "[1 2]", "[-1]"])
+@pytest.mark.parametrize("written", ["[]", "[1-]", "[^*]", "[5-2]", "[1,,2]", "[a]", "[9999999999]", "[1 2]", "[-1]"])
 def test_lists_of_tokens_that_are_none_are_refused(written):
     with pytest.raises(ConstrainError):
         constrain.lark(f"start: <{written}>")
 
 
-def test_ranges_of_numbers_are_those_numbers():
+def test_lists_of_numbers_are_those_numbers(vocabulary):
     rng = random.Random(5)
-    edges = [0, 1, 127, 128, 129, 16383, 16384, 16385, 40000, 99999, specials.MAX_ID]
+    tokens = [i for i in range(vocabulary.size) if vocabulary.is_token(i)]
     for _ in range(60):
-        low, high = sorted(rng.choice(edges) if rng.random() < 0.6 else rng.randrange(1 << rng.randrange(1, 21)) for _ in range(2))
-        expr = constrain.lark(f"start: <[{low}-{high}]>")
-        others = constrain.lark(f"start: <[^{low}-{high}]>") if (low, high) != (0, specials.MAX_ID) else None
-        for number in {low, high, max(0, low - 1), min(high + 1, specials.MAX_ID), (low + high) // 2, rng.randrange(specials.MAX_ID)}:
-            spelling = specials.spell_number(number)
-            assert expr.set.matches(expr.root, spelling) == (low <= number <= high)
-            assert others is None or others.set.matches(others.root, spelling) != (low <= number <= high)
+        ranges = [sorted(rng.choice((rng.randrange(257), rng.randrange(250, 264))) for _ in range(2)) for _ in range(rng.randrange(1, 4))]
+        listed = {i for low, high in ranges for i in range(low, high + 1)}
+        text = ",".join(f"{low}-{high}" if low < high or rng.random() < 0.5 else str(low) for low, high in ranges)
+        assert specials.tokens_of(f"[{text}]", vocabulary) == [i for i in tokens if i in listed]
+        assert specials.tokens_of(f"[^{text}]", vocabulary) == [i for i in tokens if i not in listed]
 
 
 def test_samples_and_forced_tokens_show_them(vocabulary):
     expr = constrain.lark('start: "a" <think> "b" <[263]>')
     assert expr.sample() == "a<think>b<[263]>"
     assert constrain.compile(expr, vocabulary).matcher().forced_tokens() == [97, 256, 98, 263]
-    assert vocabulary.encode(b"a" + specials.spell_name("<think>") + b"ab") == [97, 256, 258]
+    assert vocabulary.encode(b"a" + specials.spell("<think>") + b"ab") == [97, 256, 258]
     assert vocabulary.decode([97, 256, 98]) == b"ab"
     explanation = constrain.lark("start: <think>").explain("a")
     assert "a special token" in str(explanation)
@@ -188,8 +196,16 @@ def test_walks_on_the_phi_vocabulary(grammar):
                 ids.append(token)
                 num_special += token in named
             else:
-                way = vocabulary.encode(matcher.shortest_way(), after=ids)
-                assert matcher.accept_tokens(way) == len(way) and matcher.is_accepting()
+                left, _ = matcher.fewest_tokens()
+                assert left >= 0
+                for left in range(left, 0, -1):  # noqa: B020
+                    bitmask = constrain.allocate_token_bitmask(1, vocabulary.size)
+                    matcher.fill_next_token_bitmask_within(bitmask, left)
+                    fitting = np.flatnonzero(np.unpackbits(bitmask.view(np.uint8), bitorder="little"))
+                    fitting = [int(i) for i in fitting if i not in vocabulary.end_ids]
+                    assert all(matcher.is_token_allowed_within(i, left) for i in fitting[:50])
+                    assert matcher.accept_token(rng.choice(fitting))
+                assert matcher.is_accepting()
     assert num_special > 5
 
 

@@ -598,10 +598,9 @@ class LarkReader:
 
     def special(self, file: File, node: Node) -> int:
         """A token of the vocabulary that no text spells: by name, or by number as in `<[1,5-9]>`."""
-        if not node.value.startswith("<["):
-            return self.grammar.add("expr", value=(self.expr_set, specials.named(self.expr_set, node.value)))
+        written = node.value[1:-1] if node.value.startswith("<[") else node.value
         try:
-            return self.grammar.add("expr", value=(self.expr_set, specials.numbered(self.expr_set, node.value[1:-1])))
+            return self.grammar.add("expr", value=(self.expr_set, specials.node_of(self.expr_set, written)))
         except ValueError as error:
             file.source.fail(str(error), node.at)
 
