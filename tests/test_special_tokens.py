@@ -219,6 +219,27 @@ def test_an_answer_leaves_them_out_of_its_text():
         assert all(a < b for a, b in pairwise(places))
 
 
+def test_budgets_hold_with_tokens_by_number(vocabulary):
+    expr = constrain.lark("start: <[^97-98]> <[*]>{2} /[a-c]{4}/ <think>?")
+    rng = random.Random(2)
+    for budget in (5, 6, 7, 9):
+        matcher = constrain.compile(expr, vocabulary).matcher()
+        assert matcher.fewest_tokens() == (5, True)  # any three, "ab" or "abc" and the rest
+        assert not matcher.can_end_within(4) and matcher.can_end_within(budget)
+        for left in range(budget, 0, -1):
+            bitmask = constrain.allocate_token_bitmask(1, vocabulary.size)
+            matcher.fill_next_token_bitmask_within(bitmask, left)
+            bits = np.flatnonzero(np.unpackbits(bitmask.view(np.uint8), bitorder="little"))
+            fitting = [int(i) for i in bits]
+            expected = [i for i in matcher.allowed_tokens() if i in vocabulary.end_ids or matcher.is_token_allowed_within(i, left)]
+            assert fitting == expected
+            token = rng.choice(fitting)
+            assert matcher.accept_token(token)
+            if token in vocabulary.end_ids:
+                break
+        assert matcher.is_accepting() or matcher.is_terminated()
+
+
 def test_other_constraints_never_see_the_second_tree():
     vocabulary = constrain.Vocabulary([bytes([b]) for b in range(256)] + [None, None], end_ids=[256], special_tokens={"<t>": 257})
     text = constrain.compile(constrain.regex("a+"), vocabulary)

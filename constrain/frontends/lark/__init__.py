@@ -31,7 +31,9 @@ def lark(
     `lexer` is the reading, each that of Lark's lexer of this name: "contextual" (the default), terminals are greedy and
     keywords beat names where both may stand; "basic", keywords are reserved everywhere; "dynamic", no lexer: terminals
     match whatever they can. `<name>` is a special token and `<[1,5-9]>`, `<[^1]>`, `<[*]>` are tokens by number: no text
-    spells them, and `compile` refuses by name those that the vocabulary lacks. `imports` are grammars by name for `%import`, beside Lark's own; `json_options` are keywords of
+    spells them, and `compile` refuses by name those that the vocabulary lacks. Of llguidance's
+    attributes of rules `lazy`, `stop` and `suffix` say which texts a rule has, `capture` is let be, and `temperature` and
+    `max_tokens` are refused: `dsl.lark` carries these out. `imports` are grammars by name for `%import`, beside Lark's own; `json_options` are keywords of
     `json_schema` for `%json`. Raises LarkError with line and column where the grammar is not well-formed,
     UnsupportedError for what cannot be exact, UnsatisfiableError where no text satisfies it.
 

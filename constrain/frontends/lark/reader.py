@@ -7,7 +7,7 @@ pattern, as in Lark, so that priorities and keywords meet. Held by tests/test_la
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -22,7 +22,7 @@ from . import terminals as lexical
 from .grammar import Grammar
 from .marks import LANGUAGE, Mark, read_mark
 from .parameters import holds, passed_number
-from .syntax import Definition, Node, Source, Syntax, read_syntax
+from .syntax import Definition, Node, Source, Syntax, below, is_terminal, kind_of, nearest, read_syntax
 from .terminals import Terminal
 
 __all__ = ["LarkReader"]
@@ -125,13 +125,13 @@ class LarkReader:
             return
         if name in file.scope:
             how = " (it is imported too)" if file.scope[name] != file.prefix + name else ""
-            file.source.fail(f"{_kind(name)} {name!r} is defined twice{how}", definition.at)
+            file.source.fail(f"{kind_of(name)} {name!r} is defined twice{how}", definition.at)
         file.scope[name] = file.prefix + name
         self.definitions[file.prefix + name] = [(definition, file)]
 
     def resolve(self, file: File, name: str, at: int) -> str:
         if name not in file.scope:
-            file.source.fail(f"undefined {_kind(name)} {name!r}{_nearest(name, file.scope)}", at)
+            file.source.fail(f"undefined {kind_of(name)} {name!r}{nearest(name, file.scope)}", at)
         return file.scope[name]
 
     # ------------------------------------------------------------------------------ the whole
@@ -143,7 +143,7 @@ class LarkReader:
         self.check_names()
         if self.start_name not in self.main.scope:
             at = self.main.syntax.definitions[0].at if self.main.syntax.definitions else 0
-            self.main.source.fail(f"no rule {self.start_name!r} to start from{_nearest(self.start_name, self.main.scope)}", at)
+            self.main.source.fail(f"no rule {self.start_name!r} to start from{nearest(self.start_name, self.main.scope)}", at)
         self.check_parameter(self.main, self.main.scope[self.start_name], False, self.definitions[self.main.scope[self.start_name]][0][0].at)
         grammar.start = self.rule_number(self.main.scope[self.start_name], {})
         if self.reading == "basic":
@@ -164,9 +164,9 @@ class LarkReader:
         for name, bodies in self.definitions.items():
             for definition, file in bodies:
                 nodes = file.syntax.nodes
-                for i in _below(nodes, definition.body) if not definition.is_terminal else ():
+                for i in below(nodes, definition.body) if not definition.is_terminal else ():
                     repeated = nodes[i].kind == "repeat" and nodes[i].value[1] != 1
-                    for k in _below(nodes, i) if repeated else [i]:
+                    for k in below(nodes, i) if repeated else [i]:
                         used = file.scope.get(nodes[k].value) if nodes[k].kind == "name" else None
                         if used and (used != name or repeated):
                             users.setdefault(used, set()).add(name)
@@ -215,8 +215,8 @@ class LarkReader:
         return [
             self.resolve(file, node.value, node.at)
             for definition, file in self.definitions[name]
-            for node in (file.syntax.nodes[i] for i in _below(file.syntax.nodes, definition.body))
-            if node.kind == "name" and _is_terminal(node.value)
+            for node in (file.syntax.nodes[i] for i in below(file.syntax.nodes, definition.body))
+            if node.kind == "name" and is_terminal(node.value)
         ]
 
     def value_of(self, name: str) -> Value:
@@ -241,7 +241,7 @@ class LarkReader:
     def part(self, file: File, body: int) -> Value:
         """What a part of a terminal matches; the terminals that it names are known."""
         nodes, found = file.syntax.nodes, dict[int, Value]()
-        for i in _below(nodes, body):
+        for i in below(nodes, body):
             found[i] = self.value_of_node(file, nodes[i], [found[k] for k in nodes[i].items])
         return found[body]
 
@@ -251,7 +251,7 @@ class LarkReader:
             return Value(lexical.literal(file.source, node.value, node.at))
         if node.kind == "range":
             return Value(lexical.range_pattern(file.source, node.value, node.at))
-        if node.kind == "name" and _is_terminal(node.value):
+        if node.kind == "name" and is_terminal(node.value):
             return self.values[self.resolve(file, node.value, node.at)]
         if node.kind == "seq":
             if all(v.pattern is not None for v in items):
@@ -304,11 +304,11 @@ class LarkReader:
     def anonymous(self, file: File, body: int, lazy: bool = False) -> int:
         """The number of the terminal that a part of a rule is: a named one where the pattern is the same."""
         node = file.syntax.nodes[body]
-        if node.kind == "name" and _is_terminal(node.value) and not lazy:
+        if node.kind == "name" and is_terminal(node.value) and not lazy:
             return self.named(self.resolve(file, node.value, node.at))
-        for i in _below(file.syntax.nodes, body):
+        for i in below(file.syntax.nodes, body):
             inner = file.syntax.nodes[i]
-            if inner.kind == "name" and _is_terminal(inner.value):
+            if inner.kind == "name" and is_terminal(inner.value):
                 self.value_of(self.resolve(file, inner.value, inner.at))
         value = self.part(file, body)
         if value.pattern is None or lazy:
@@ -422,9 +422,9 @@ class LarkReader:
         if token is None:
             file.source.fail("'stop' and 'suffix' need a value: a string, a regex or a terminal", at)
         s = self.expr_set
-        for i in _below(file.syntax.nodes, definition.body):
+        for i in below(file.syntax.nodes, definition.body):
             inner = file.syntax.nodes[i]
-            if inner.kind == "name" and _is_terminal(inner.value):
+            if inner.kind == "name" and is_terminal(inner.value):
                 self.value_of(self.resolve(file, inner.value, inner.at))
         value = self.part(file, definition.body)
         body = self.root_of(value, file, definition.at)
@@ -482,7 +482,7 @@ class LarkReader:
         def ends_here(node: Node) -> bool:  # what lies below is no rule, or does not hold for the rule's number
             return node.kind in ("and", "not") or (node.kind == "if" and not self.condition(file, node, environment))
 
-        for i in _below(nodes, body, ends_here):
+        for i in below(nodes, body, ends_here):
             found[i] = self.node_of(file, i, nodes[i], found, environment)
         return found[body]
 
@@ -502,7 +502,7 @@ class LarkReader:
             if node.value in environment:
                 return environment[node.value][1]
             name = self.resolve(file, node.value, node.at)
-            if _is_terminal(node.value):
+            if is_terminal(node.value):
                 return self.term(self.named(name))
             self.check_arguments(file, name, 0, node)
             self.check_parameter(file, name, False, node.at)
@@ -603,35 +603,3 @@ class LarkReader:
             return self.grammar.add("expr", value=(self.expr_set, specials.node_of(self.expr_set, written)))
         except ValueError as error:
             file.source.fail(str(error), node.at)
-
-
-# ---------------------------------------------------------------------------------------------- helpers
-
-
-def _is_terminal(name: str) -> bool:
-    return name.lstrip("_")[:1].isupper()
-
-
-def _kind(name: str) -> str:
-    return "terminal" if _is_terminal(name) else "rule"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [k for k in known if _is_terminal(k) == _is_terminal(name)], 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _below(nodes: list[Node], root: int, ends_at: Callable[[Node], bool] | None = None) -> list[int]:
-    """The nodes below `root`, children first; not into those where `ends_at` says so."""
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        i = stack.pop()
-        if i not in seen:
-            seen.add(i)
-            if ends_at is None or not ends_at(nodes[i]):
-                stack += nodes[i].items
-    return sorted(seen)
-

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Token = Any  # lark.Token, a str with start_pos
 
-__all__ = ["Definition", "Import", "Node", "Source", "Syntax", "read_syntax"]
+__all__ = ["Definition", "Import", "Node", "Source", "Syntax", "below", "is_terminal", "kind_of", "nearest", "read_syntax"]
 
 
 class Source:
@@ -373,3 +373,34 @@ def _made_parser() -> Lark:
 
     text = files(__package__).joinpath("dialect.lark").read_text()
     return lark.Lark(text, parser="lalr", transformer=_Calls(), maybe_placeholders=False)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------------------------------- names and nodes
+
+
+def is_terminal(name: str) -> bool:
+    return name.lstrip("_")[:1].isupper()
+
+
+def kind_of(name: str) -> str:
+    return "terminal" if is_terminal(name) else "rule"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [k for k in known if is_terminal(k) == is_terminal(name)], 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def below(nodes: list[Node], root: int, ends_at: Callable[[Node], bool] | None = None) -> list[int]:
+    """The nodes below `root`, children first; not into those where `ends_at` says so."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        i = stack.pop()
+        if i not in seen:
+            seen.add(i)
+            if ends_at is None or not ends_at(nodes[i]):
+                stack += nodes[i].items
+    return sorted(seen)
