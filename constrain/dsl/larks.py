@@ -14,6 +14,7 @@ from __future__ import annotations
 from ..errors import UnsupportedError
 from ..expr import Expr
 from ..frontends.lark import Reading
+from ..frontends.lark.lexing import Neighbours
 from ..frontends.lark.marks import Mark
 from .nodes import (
     IGNORED,
@@ -38,12 +39,12 @@ __all__ = ["lark_node"]
 
 def lark_node(reading: Reading, is_list: bool) -> Node:
     """The node of a grammar; with `is_list` its captures are lists."""
-    if reading.expr.set.required():
-        token = reading.expr.set.required()[0]
+    if reading.written.expr.set.required():
+        token = reading.written.expr.set.required()[0]
         message = f"lark: special token {token!r} is not supported in a program's grammar, expected special_token between parts"
         raise UnsupportedError(f"special token {token!r}", "in dsl.lark", message)
     if not reading.marks:
-        return Leaf(reading.expr)
+        return Leaf(reading.written.expr)
     return _Tree(reading, is_list).node()
 
 
@@ -51,7 +52,7 @@ class _Tree:
     def __init__(self, reading: Reading, is_list: bool) -> None:
         self._reading = reading
         self._grammar = reading.grammar
-        self._set = reading.expr.set
+        self._set = reading.written.expr.set
         self._is_list = is_list
         self._rules = {number: Rule(self._grammar.rules[number].name) for number in self._grammar.used_rules()}
         self._made: dict[int, Node] = {}
@@ -66,10 +67,10 @@ class _Tree:
 
     def _check_marks(self) -> None:
         grammar, reading = self._grammar, self._reading
-        copies = {(grammar.rules[n].name, grammar.rules[n].at) for n in self._rules if n >= reading.num_rules}
+        copies = {(grammar.rules[n].name, grammar.rules[n].at) for n in self._rules if n not in reading.written.origins}
         for number in [n for n in reading.marks if n in self._rules]:
             rule = grammar.rules[number]
-            if number in reading.rewritten:
+            if number in reading.written.rewritten:
                 self._refuse("the mark", number, "the rule is left-recursive")
             if (rule.name, rule.at) in copies:
                 self._refuse("the mark", number, "the rule may be empty where left recursion begins")
@@ -90,7 +91,7 @@ class _Tree:
         start = grammar.start
         if not settings:
             tree = join([before, self._rule(start, with_settings=False)])
-            return self._set_around(start, Parsed(self._reading.expr, tree))
+            return self._set_around(start, Parsed(self._reading.written.expr, tree))
         return self._set_around(start, self._split(before, settings))
 
     def _node(self, i: int) -> Node:
@@ -107,21 +108,21 @@ class _Tree:
         if node.kind == "expr":
             return join([Leaf(Expr(self._set, node.value[1])), self._skip])
         terminal = self._grammar.terminals[node.value]
-        root = self._reading.lexing.at(i)
-        ways = self._reading.lexing.ways.get(root, [(terminal.root, None)])
+        root = self._reading.written.lexing.at(i)
+        ways = self._reading.written.lexing.ways.get(root, [(terminal.root, None)])
         if terminal.is_string and terminal.pattern is not None and not terminal.pattern.flags and [munch for _, munch in ways] == [None]:
             return join([Text(terminal.pattern.value), self._skip])
         return join([self._lexeme(root, terminal.root), self._skip])
 
     def _lexeme(self, root: int, texts: int) -> Node:
         if root not in self._lexemes:
-            ways = self._reading.lexing.ways.get(root, [(texts, None)])
+            ways = self._reading.written.lexing.ways.get(root, [(texts, None)])
             made = tuple((Expr(self._set, a), None if b is None else Expr(self._set, b)) for a, b in ways)
             self._lexemes[root] = Lexeme(Expr(self._set, root), made)
         return self._lexemes[root]
 
     def _ignored(self) -> Node:
-        grammar, lexing = self._grammar, self._reading.lexing
+        grammar, lexing = self._grammar, self._reading.written.lexing
         if not grammar.ignored:
             return Sequence(())
         options = []
@@ -148,7 +149,7 @@ class _Tree:
         if mark is None or mark.ended is None or (mark.capture is None and mark.stop_capture is None):
             return self._made[body]
         place = next(i for i in self._grammar.reachable([body]) if self._grammar.nodes[i].kind == "term")
-        total = Expr(self._set, self._reading.lexing.at(place))
+        total = Expr(self._set, self._reading.written.lexing.at(place))
         labels = [None if name is None else Label(name, self._is_list) for name in (mark.capture, mark.stop_capture)]
         text, suffix = (Expr(self._set, root) for root in mark.ended)
         return join([Until(text, suffix, total, labels[0], labels[1]), self._skip])
@@ -169,7 +170,7 @@ class _Tree:
         uses = [i for i in grammar.reachable(grammar.rules[n].body for n in self._rules) if grammar.nodes[i].kind == "rule"]
         for number in settings:
             here = [i for i in uses if grammar.nodes[i].value == number]
-            if number not in apart.values() or any(i not in items for i in here) or start in self._reading.rewritten:
+            if number not in apart.values() or any(i not in items for i in here) or start in self._reading.written.rewritten:
                 self._refuse("a temperature or limit", number, "it stands inside other parts, expected it in the start rule's own sequence")
         for k, number in apart.items():
             for border in (k, k + 1):
@@ -180,20 +181,26 @@ class _Tree:
         mark = self._reading.marks.get(start)
         return tree if mark is None or mark.capture is None else Capture(tree, Label(mark.capture, self._is_list, is_trimmed=True))
 
+    def _neighbours(self) -> Neighbours:
+        """Which terminals may stand beside which, in the grammar as it is now."""
+        rules = self._grammar.used_rules()
+        return Neighbours(self._grammar, rules, self._grammar.nullable_rules(rules))
+
     def _is_certain(self, left: list[int], right: list[int]) -> bool:
         """Does no lexeme before the border go on with what may come behind it?"""
-        lexing = self._reading.lexing
+        lexing = self._reading.written.lexing
         if lexing.reading == "dynamic" or not left or not right:
             return True
-        n, last, first = lexing.neighbours, 0, 0
+        n, last, first = self._neighbours(), 0, 0
         for i in left:
             last = last | n.last[i] if n.nullable[i] else n.last[i]
         for i in reversed(right):
             first = first | n.first[i] if n.nullable[i] else n.first[i]
         behind = 0
-        for t in range(n.at_start.bit_length()):
-            if first >> t & 1:
-                behind |= lexing.first_bytes[t] if t < len(lexing.terminals) else lexing.opaque_bytes[t]
+        for t in range(len(lexing.terminals)):
+            behind |= lexing.first_bytes[t] if first >> t & 1 else 0
+        for i, number in n.opaque.items():
+            behind |= lexing.bytes_of(self._set.live_bytes(self._grammar.nodes[i].value[1])) if first >> number & 1 else 0
         nodes = self._grammar.nodes
         before = [lexing.at(i) for i in self._made if nodes[i].kind == "term" and last >> nodes[i].value & 1] + self._skips
         ways = (way for root in before for way in lexing.ways.get(root, ()))

@@ -13,10 +13,9 @@ from typing import Any
 from ...errors import LarkError
 from ...expr import Expr
 from .grammar import Grammar
-from .lexing import Lexing
 from .marks import Mark
 from .reader import LarkReader
-from .writer import write, write_with_lexing
+from .writer import Written, write, write_in_full
 
 __all__ = ["Reading", "lark", "read_lark"]
 
@@ -48,18 +47,11 @@ def lark(
 
 @dataclass
 class Reading:
-    """A grammar with what a finished text is read with: its rules, the lexeme at each place, the rules' marks.
+    """A grammar with what a finished text is read with: its rules and their marks, and the lexeme at each place."""
 
-    `num_rules`: those that the text defines; the others came with the rewriting of left recursion, which changed the
-    bodies of `rewritten`.
-    """
-
-    expr: Expr
     grammar: Grammar
-    lexing: Lexing
+    written: Written
     marks: dict[int, Mark]
-    num_rules: int
-    rewritten: set[int]
 
 
 def read_lark(
@@ -68,10 +60,9 @@ def read_lark(
     """A grammar for programs: captures, temperatures and limits of its rules are kept, and not refused."""
     reader = _reader(text, start, lexer, imports, json_options, keeps_marks=True)
     grammar = reader.read()
-    bodies = [rule.body for rule in grammar.rules]
-    expr, lexing = write_with_lexing(grammar, reader.expr_set, lexer)
-    rewritten = {number for number, body in enumerate(bodies) if grammar.rules[number].body != body}
-    return Reading(expr, grammar, lexing, reader.marks, len(bodies), rewritten)
+    written = write_in_full(grammar, reader.expr_set, lexer)
+    marks = {number: reader.marks[origin] for number, origin in written.origins.items() if origin in reader.marks}
+    return Reading(grammar, written, marks)
 
 
 def _reader(

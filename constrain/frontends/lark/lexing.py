@@ -159,6 +159,7 @@ class Lexing:
         self.ways: dict[int, list[tuple[int, int | None]]] = {}  # by lexeme: its texts, and what must not go on behind one
         self.contexts: dict[int, int] = {}
         self.places: dict[int, Context] | None = None
+        self.splitter: Splitter | None = None
         if reading == "dynamic":
             return
         self.rules = grammar.used_rules()
@@ -172,7 +173,6 @@ class Lexing:
         self.opaque_bytes = {number: self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i, number in self.neighbours.opaque.items()}
         self.rivals_of = _Rivals(self)
         self.separators = [t for t in grammar.ignored if self.separates(t)]
-        self.splitter: Splitter | None = None
         self.classes: list[dict[int, int]] = []  # by class, the rivals of each terminal
         self.unions: dict[frozenset[int], int] = {}
         self.class_numbers: dict[tuple[int, int], int] = {}
