@@ -69,6 +69,14 @@ def test_mutated_grammars_are_made_or_refused(seed):
     assert {"LarkError", "made"} <= set(outcomes)
 
 
+def test_what_once_ended_the_process():
+    """Ignored text that ends where it begins; an intersection with a grammar whose lexemes may block."""
+    expr = constrain.lark('start: "a" "b"\nC: "/*" /[^*]*/ " /"\n%ignore C')
+    assert all(expr.matches(expr.sample(seed)) for seed in range(20))
+    both = constrain.lark('start: ("x" %json {"type": "integer"} "y" | /[^{]+/)') & constrain.regex("(?s:.*xq.*)")
+    assert not both.is_empty() and both.matches("axqb")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

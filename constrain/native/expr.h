@@ -308,6 +308,7 @@ class ExprSet {
   void CheckLeftRecursion() const;
   bool SearchAlive(ExprId e);
   uint8_t AliveBehindGreedy(ExprId e);
+  bool is_asking_exits_ = false;
   bool Resettle(ExprId e);
 
   std::vector<Node> nodes_;
