@@ -127,12 +127,20 @@ class ExprSet:
 
     def set_limits(self, max_memory_bytes: int, max_steps: int, max_search_states: int) -> None: ...
 
+    def require(self, token: str) -> None:
+        """
+        Notes a token that expressions of this set speak of; a copy into another set notes it there.
+        """
+
+    def required(self) -> list[str]:
+        """The tokens that were noted, in order."""
+
     def cancel(self, on: bool = True) -> None: ...
 
 class TokenTrie:
     """The prefix tree of a vocabulary's token bytes."""
 
-    def __init__(self, tokens: list, end_ids: Sequence[int], size: int, excluded: Sequence[int] = []) -> None: ...
+    def __init__(self, tokens: list, end_ids: Sequence[int], size: int, excluded: Sequence[int] = [], aliases: Sequence[tuple[int, bytes]] = []) -> None: ...
 
     @property
     def size(self) -> int: ...

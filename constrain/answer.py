@@ -80,7 +80,7 @@ class Answer:
         self._taken_back = b""  # the bytes of the prompt's last tokens that the answer spells again
         self._num_owed = 0  # bytes of it that are not spelt again yet
         self._fast_forward = fast_forward
-        self._must_finish = must_finish and constraint is not None and vocabulary.trie.spells_every_byte
+        self._must_finish = must_finish and constraint is not None and constraint.trie.spells_every_byte
         self._text_before = _text_tail(vocabulary, prompt)
         if heal and not is_turn:
             self._heal(heal)
@@ -238,7 +238,7 @@ class Answer:
         if self.matcher is None or len(self.ids) >= self.max_tokens:
             return []
         started = time.perf_counter()
-        forced = self.matcher.forced_bytes()
+        forced = self.matcher.forced_spelling()
         tokens = self.vocabulary.encode(forced, after=self._tail()) if forced else []
         self.mask_seconds += time.perf_counter() - started
         return tokens
@@ -255,7 +255,7 @@ class Answer:
         behind_prefix = self.matcher.fork()
         if not behind_prefix.accept_bytes(b" "):
             return []
-        forced = _whole_characters(behind_prefix.forced_bytes())
+        forced = _whole_characters(behind_prefix.forced_spelling())
         return self.vocabulary.encode(forced, start="turn") if forced else []
 
     # -------------------------------------------------------- the answer
@@ -269,7 +269,7 @@ class Answer:
         return int(has_prefix)
 
     def text_bytes(self) -> bytes:
-        """The answer's bytes."""
+        """The answer's bytes; special tokens are no bytes, and stand in `ids` only."""
         return self.vocabulary.decode(self.ids)[self.num_leading_bytes :]
 
     def fail(self, error: ConstrainError) -> None:

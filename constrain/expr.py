@@ -12,7 +12,8 @@ import random
 from dataclasses import dataclass
 
 from constrain._native import ExprSet
-from constrain.errors import ConstrainError, LimitExceeded, UnsatisfiableError
+from constrain.errors import ConstrainError, LimitExceeded, UnsatisfiableError, UnsupportedError
+from constrain.specials import is_number, shown
 
 __all__ = ["Explanation", "Expr", "utf8_text"]
 
@@ -92,6 +93,8 @@ def _spell(allowed: bytes, may_end: bool) -> str:
             runs.append([b, b])
     show = [repr(chr(b)) if 32 <= b < 127 else {9: r"'\t'", 10: r"'\n'", 13: r"'\r'"}.get(b, f"0x{b:02x}") for b in range(256)]
     names = [show[a] if a == b else f"{show[a]}..{show[b]}" for a, b in runs]
+    if any(b >= 0xFE for b in allowed):
+        names = [name for name in names if name not in ("0xfe", "0xff")] + ["a special token"]
     if len(names) > 12:
         names = [*names[:12], f"{len(names) - 12} more"]
     if may_end:
@@ -150,6 +153,9 @@ class Expr:
         if not isinstance(other, (Expr, str)):
             return NotImplemented
         expr_set, a, b = self._joined(other)
+        if len(required := expr_set.required()) > 1 and any(map(is_number, required)):
+            what = f"'&' of tokens by number beside others ({', '.join(required)})"
+            raise UnsupportedError("&", "of tokens by number", f"expr: {what} is not supported; one list of numbers alone is")
         return Expr(expr_set, expr_set.intersection([a, b]))
 
     __rand__ = __and__
@@ -195,7 +201,7 @@ class Expr:
     def sample(self, seed: int = 0, max_random_bytes: int = 60) -> str:
         """A random text of the language: `max_random_bytes` bytes by chance, then the shortest way to the end.
 
-        Deterministic in `seed`. Raises `UnsatisfiableError` where there is no text.
+        Special tokens stand in it by their names. Deterministic in `seed`. Raises `UnsatisfiableError` where there is no text.
 
         >>> import constrain
         >>> constrain.regex("[ab]{3}").sample(seed=1) in {a + b + c for a in "ab" for b in "ab" for c in "ab"}
@@ -215,7 +221,7 @@ class Expr:
         way = self.set.shortest_way(state)
         if way is None:
             raise LimitExceeded("max_length", None, 1 << 20, "sample: no way to the end of the text was found within 1 MB")
-        return (bytes(out) + way).decode("utf-8")
+        return shown(bytes(out) + way) if self.set.required() else (bytes(out) + way).decode("utf-8")
 
     def _choose(self, state: int, classes: list[bytes], rng: random.Random) -> int:
         """By chance: each successor state alike, and printable ASCII mostly."""

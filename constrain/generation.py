@@ -15,7 +15,7 @@ __all__ = ["Generation"]
 class Generation:
     """An answer and what it cost.
 
-    `data` are the bytes of `text`. `token_ids` are the answer's ids without its end token, `tokens` the same with their
+    `data` are the bytes of `text`, in which special tokens are left out. `token_ids` are the answer's ids without its end token, `tokens` the same with their
     origins and probabilities, and with the end token where the model wrote one. `finish_reason` is "stop" where the
     answer ended, "length" where the budget did; `is_complete` says whether the constraint is satisfied by `text`.
     `prompt` are the tokens before the answer: bytes, or a special token's name. The first `num_leading_bytes` bytes of

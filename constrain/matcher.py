@@ -16,6 +16,7 @@ from constrain import _native
 from constrain.errors import ConstrainError
 from constrain.expr import Expr
 from constrain.limits import Limits
+from constrain.specials import check_required, pieces, spell, text_before
 from constrain.vocabulary import Vocabulary
 
 __all__ = ["Constraint", "Matcher", "accept_tokens", "compile", "fill_next_token_bitmasks"]
@@ -35,7 +36,12 @@ class Constraint:
     def _bind(self, expr_set: _native.ExprSet, root: int) -> None:
         limits = self.limits
         expr_set.set_limits(limits.max_memory_bytes, limits.max_steps, limits.max_search_states)
-        self._native = _native.Constraint(expr_set, root, self.vocabulary.trie, limits.max_mask_bytes)
+        required = expr_set.required()
+        if required:
+            check_required(expr_set, root, self.vocabulary)
+        self.has_specials = bool(required)
+        self.trie = self.vocabulary.trie_with(required)
+        self._native = _native.Constraint(expr_set, root, self.trie, limits.max_mask_bytes)
         self._set = expr_set
 
     def _renew(self) -> None:
@@ -104,8 +110,24 @@ class Matcher(_native.Matcher):
 
         The last ones are kept back where a longer token could still swallow the border: see `accept_forced`.
         """
-        forced = self.forced_bytes()
+        forced = self.forced_spelling()
         return self.fork().accept_forced(self.constraint.vocabulary.encode(forced)) if forced else []
+
+    def forced_bytes(self, max_length: int = 4096) -> bytes:
+        """The bytes that must come next, up to the next special token."""
+        forced = super().forced_bytes(max_length)
+        return text_before(forced) if self.constraint.has_specials else forced
+
+    def forced_spelling(self, max_length: int = 4096) -> bytes:
+        """The same with special tokens in it, spelt as specials.py does; `Vocabulary.encode` makes ids of it."""
+        forced = super().forced_bytes(max_length)
+        if not self.constraint.has_specials:
+            return forced
+        return b"".join(piece if isinstance(piece, bytes) else spell(piece) for piece in pieces(forced))
+
+    def allowed_bytes(self) -> bytes:
+        """The bytes that may come next; special tokens are none."""
+        return super().allowed_bytes().rstrip(b"\xfe\xff") if self.constraint.has_specials else super().allowed_bytes()
 
     def accept_forced(self, tokens: Sequence[int]) -> list[int]:
         """Accepts those of the forced `tokens` that stand whatever follows, and returns them.
@@ -118,6 +140,8 @@ class Matcher(_native.Matcher):
         following = self.allowed_bytes()
         suffix = b""
         while position > 0 and len(suffix) < vocabulary.max_token_length:
+            if vocabulary.tokens[tokens[position - 1]] is None:
+                break  # a special token: no longer one swallows what comes before it
             position -= 1
             suffix = (vocabulary.tokens[tokens[position]] or b"") + suffix
             self.rollback(1)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ConstrainError
 from .hub import hub_file
+from .specials import pieces, spell, tokens_of
 from .tokenizer_formats import (
     Encoder,
     TokenizerData,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NUM_TAIL_TOKENS", "Vocabulary"]
 
+_MAX_SPECIAL_TRIES = 16
 NUM_TAIL_TOKENS = 8  # what of the ids before a text the tokenizer is shown to encode it
 
 # What ends a turn, by name, for tokenizers that come without a generation_config.json: all of the first row whose
@@ -108,6 +110,7 @@ class Vocabulary:
         self.special_tokens: Mapping[str, int] = dict(special_tokens or {})
         self.adds_dummy_prefix: bool = adds_dummy_prefix
         self._make_encoder = make_encoder
+        self._special_tries: dict[tuple[str, ...], TokenTrie] = {}
 
     def __repr__(self) -> str:
         num_text = sum(token is not None for token in self.tokens)
@@ -157,6 +160,29 @@ class Vocabulary:
         from ._native import TokenTrie
 
         return TokenTrie(self.tokens, self.end_ids, self.size, self.excluded)
+
+    def trie_with(self, required: Iterable[str]) -> TokenTrie:
+        """The tree for a constraint that speaks of these tokens themselves (specials.py); the ordinary one where there are none."""
+        key = tuple(sorted(required))
+        if not key:
+            return self.trie
+        if key not in self._special_tries:
+            from ._native import TokenTrie
+
+            aliases = [(i, spell(one)) for one in key for i in tokens_of(one, self)]
+            while len(self._special_tries) >= _MAX_SPECIAL_TRIES:
+                self._special_tries.pop(next(iter(self._special_tries)), None)
+            self._special_tries[key] = TokenTrie(self.tokens, self.end_ids, self.size, self.excluded, aliases)
+        return self._special_tries[key]
+
+    def is_token(self, i: int) -> bool:
+        """Whether the id has a text or the name of a special token, and neither ends a text nor is excluded."""
+        return i in self._token_ids
+
+    @cached_property
+    def _token_ids(self) -> frozenset[int]:
+        known = {i for i, token in enumerate(self.tokens) if token is not None} | set(self.special_tokens.values())
+        return frozenset(known - set(self.excluded) - set(self.end_ids))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -245,9 +271,13 @@ class Vocabulary:
         With `start="continue"` the text goes on after the ids `after` (a tail of them is enough); with `start="turn"`
         it begins a turn, and the bytes are those of the dummy prefix, where there is one, and of the text. Bytes that
         are no UTF-8 text, and texts that the tokenizer would change, become the longest tokens that fit.
+        Where the bytes spell special tokens as a constraint does (specials.py), these are among the ids, up to the first
+        that may be one of several.
         Raises ConstrainError when no token spells one of the bytes.
         """
         data = text.encode() if isinstance(text, str) else bytes(text)
+        if b"\xfe" in data or b"\xff" in data:
+            return self._encode_pieces(data, after, start)
         if start == "turn":
             wanted = b" " + data if self.adds_dummy_prefix and data else data
             ids = self._canonical(data, b"", len(wanted) - len(data))
@@ -257,6 +287,18 @@ class Vocabulary:
         lead, middle, trail = _split_at_characters(data)
         ids = self._encode_continuation(middle, after) if middle else []
         return self._longest_tokens(lead) + ids + self._longest_tokens(trail)
+
+    def _encode_pieces(self, data: bytes, after: Sequence[int], start: str) -> list[int]:
+        ids: list[int] = []
+        for piece in pieces(data):
+            if isinstance(piece, bytes):
+                is_first = not ids and start == "turn"
+                ids += self.encode(piece, start=start) if is_first else self.encode(piece, after=[*after, *ids])
+            elif len(tokens := tokens_of(piece, self)) == 1:
+                ids += tokens
+            else:
+                break  # more than one token may stand here
+        return ids or self._longest_tokens(data)
 
     def _encode_continuation(self, text: bytes, after: Sequence[int]) -> list[int]:
         """Encodes `text` behind the last few tokens before it, and keeps what comes after the border."""

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "constrain"
 FLOORS: list[list[str]] = [
     ["errors", "limits"],
     ["_native"],
-    ["expr", "hub", "tokenizer_formats", "vocabulary"],
+    ["specials", "expr", "hub", "tokenizer_formats", "vocabulary"],
     ["frontends"],
     ["bitmask", "matcher"],
     ["models"],

@@ -33,6 +33,7 @@ from .verbs import (
     exactly_n_repeats,
     gen,
     json,
+    lark,
     one_or_more,
     optional,
     quote,
@@ -51,7 +52,7 @@ guidance = function  # the decorator's name in programs that were written for Gu
 
 __all__ = [
     "Model", "ProgramError", "Quotation", "UnknownCaptureError", "assistant", "at_most_n_repeats", "block", "byte_range", "capture",
-    "exactly_n_repeats", "function", "gen", "guidance", "json", "models", "one_or_more", "optional", "quote", "regex", "role",
+    "exactly_n_repeats", "function", "gen", "guidance", "json", "lark", "models", "one_or_more", "optional", "quote", "regex", "role",
     "select", "sequence", "special_token", "string", "substring", "system", "token_limit", "user", "with_temperature", "zero_or_more",
 ]  # fmt: skip
 

@@ -14,13 +14,16 @@ from typing import Any
 from ..expr import Expr
 from .grammar import EXPRESSIONS
 from .nodes import (
+    IGNORED,
     Alternatives,
     Capture,
     Choice,
     Free,
     Label,
     Leaf,
+    Lexeme,
     Node,
+    Parsed,
     Repeat,
     Rule,
     Sequence,
@@ -111,6 +114,8 @@ class _Machine:
         elif isinstance(part, (Settings, Rule)):
             inner_part = part.item if isinstance(part, Settings) else part.body
             self._stack.append((self._then(inner_part, rest), position, trail))
+        elif isinstance(part, Parsed):
+            self._stack.append((self._then(part.tree, rest), position, trail))
         elif isinstance(part, Until):
             self._until(part, rest, position, trail)
         else:
@@ -143,8 +148,19 @@ class _Machine:
             return ends, is_open
         if isinstance(part, Free):
             return list(range(position, len(data) + 1)), True
+        if isinstance(part, Lexeme):
+            return self._lexeme_ends(part, position)
         assert isinstance(part, Leaf)
         return _ends(part.expr, data, position)
+
+    def _lexeme_ends(self, part: Lexeme, position: int) -> tuple[list[int], bool]:
+        found, any_open = set[int](), False
+        for texts, longer in part.ways:
+            ends, is_open = _ends(texts, self._data, position)
+            beyond = _ends(longer, self._data, position)[0] if longer is not None else []
+            found.update(end for end in ends if not beyond or end >= beyond[-1])
+            any_open = any_open or is_open
+        return sorted(found), any_open
 
     def _until(self, part: Until, rest: Rest | None, position: int, trail: Trail | None) -> None:
         ends, is_open = _ends(part.total, self._data, position)
@@ -173,11 +189,14 @@ class _Machine:
         while trail is not None:
             label, is_start, offset, trail = trail
             events.append((label, is_start, offset))
-        reading, opened = Reading(cut=cut), []
+        reading, opened, ignored = Reading(cut=cut), [], dict[int, int]()
         for label, is_start, offset in reversed(events):
             if is_start:
                 opened.append((label, offset))
+            elif label is IGNORED:
+                ignored[offset] = opened.pop()[1]
             else:
-                reading.captures.append((label, opened.pop()[1], offset))
-        reading.captures += [(label, offset, len(self._data)) for label, offset in reversed(opened)]
+                start = opened.pop()[1]
+                reading.captures.append((label, start, max(start, ignored.get(offset, offset)) if label.is_trimmed else offset))
+        reading.captures += [(label, offset, len(self._data)) for label, offset in reversed(opened) if label is not IGNORED]
         return reading

@@ -15,7 +15,9 @@ from .nodes import (
     Choice,
     Free,
     Leaf,
+    Lexeme,
     Node,
+    Parsed,
     Repeat,
     Rule,
     Sequence,
@@ -65,7 +67,7 @@ class _Builder:
         expr_set = self._set
         if isinstance(node, Text):
             return expr_set.literal(node.data)
-        if isinstance(node, (Leaf, Choice)):
+        if isinstance(node, (Leaf, Choice, Lexeme, Parsed)):
             return expr_set.copy_from(node.expr.set, node.expr.root)
         if isinstance(node, Until):
             return expr_set.copy_from(node.total.set, node.total.root)

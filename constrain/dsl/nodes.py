@@ -20,7 +20,7 @@ from ..expr import Expr, encode
 from .places import ProgramError, located
 
 __all__ = [
-    "Alternatives", "Call", "Capture", "Choice", "Free", "Label", "Leaf", "Node", "Repeat", "Rule", "Sequence", "Settings",
+    "IGNORED", "Alternatives", "Call", "Capture", "Choice", "Free", "Label", "Leaf", "Lexeme", "Node", "Parsed", "Repeat", "Rule", "Sequence", "Settings",
     "Special", "Text", "Until", "as_node", "has_nodes", "join",
 ]  # fmt: skip
 
@@ -75,11 +75,18 @@ class Node:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Label:
-    """What a capture is called, whether its texts are collected in a list, and what is made of a text."""
+    """What a capture is called, whether its texts are collected in a list, and what is made of a text.
+
+    `is_trimmed`: text that the grammar ignores is no part of the capture where it comes last.
+    """
 
     name: str
     is_list: bool = False
     parse: Callable[[str], Any] | None = None
+    is_trimmed: bool = False
+
+
+IGNORED = Label("")  # "captures" the text that a grammar ignores
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -99,6 +106,22 @@ class Leaf(Node):
 
     expr: Expr
     may_be_cut: bool = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Lexeme(Node):
+    """A lexer's text: of each way a text of the first expression, behind which none of the second goes on beyond it."""
+
+    expr: Expr
+    ways: tuple[tuple[Expr, Expr | None], ...]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Parsed(Node):
+    """A text of an expression, read by a tree of nodes for the same texts."""
+
+    expr: Expr
+    tree: Node
 
 
 @dataclass(frozen=True, eq=False, repr=False)

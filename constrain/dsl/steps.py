@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .nodes import (
+    IGNORED,
     Alternatives,
     Call,
     Capture,
     Free,
     Label,
     Node,
+    Parsed,
     Repeat,
     Rule,
     Sequence,
@@ -72,6 +74,8 @@ def _children(node: Node) -> tuple[Node, ...]:
         return node.options
     if isinstance(node, (Capture, Settings, Repeat)):
         return (node.item,)
+    if isinstance(node, Parsed):
+        return (node.tree,)
     return (node.body,) if isinstance(node, Rule) and node.body is not None else ()
 
 
@@ -106,7 +110,8 @@ def labels_of(node: Node) -> Iterator[Label]:
     """The labels of all captures inside a node."""
     for inner in walk(node):
         if isinstance(inner, Capture):
-            yield inner.label
+            if inner.label is not IGNORED:
+                yield inner.label
         elif isinstance(inner, Until):
             yield from (label for label in (inner.label, inner.stop_label) if label is not None)
 

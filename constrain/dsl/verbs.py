@@ -20,10 +20,12 @@ from ..frontends import regex as _regex_frontend
 from ..frontends.choice import choice
 from ..frontends.json_schema import json_schema
 from ..frontends.json_schema.types import read_type
+from ..frontends.lark import read_lark
 from ..frontends.quote import Passage, find_quotes
 from ..frontends.quote import quote as quote_expression
 from ..models.sampling import Sampling
 from .grammar import EXPRESSIONS, until
+from .larks import lark_node
 from .nodes import (
     Alternatives,
     Capture,
@@ -42,7 +44,7 @@ from .nodes import (
 from .places import ProgramError, located
 
 __all__ = [
-    "at_most_n_repeats", "byte_range", "capture", "exactly_n_repeats", "gen", "json", "one_or_more", "optional", "regex",
+    "at_most_n_repeats", "byte_range", "capture", "exactly_n_repeats", "gen", "json", "lark", "one_or_more", "optional", "regex",
     "select", "sequence", "special_token", "string", "token_limit", "with_temperature", "zero_or_more",
 ]  # fmt: skip
 
@@ -138,6 +140,36 @@ def json(
     if label_name is not None:
         node = Capture(node, Label(label_name.name, list_append, answer.parse))
     return _set(node, "json", temperature, max_tokens)
+
+
+def lark(
+    text: str,
+    name: str | None = None,
+    *,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    list_append: bool = False,
+    **options: Any,
+) -> Node:
+    r"""A text of a grammar in Lark's language; options are those of `constrain.lark`.
+
+    Rules with `[capture]` or `[capture="…"]` are captures of the program, the last one counts where a rule comes more than
+    once, or all in a list with `list_append`. `[temperature=…]` and `[max_tokens=…]` are carried out at the start rule
+    and at rules in its own sequence.
+
+    >>> from constrain.dsl import lark, models
+    >>> grammar = 'start: name "=" number\nname[capture]: /[a-z]+/\nnumber[capture]: /[0-9]+/'
+    >>> lm = models.Mock("n=12") + lark(grammar, "all")
+    >>> lm["all"], lm["name"], lm["number"]
+    ('n=12', 'n', '12')
+    """
+    if name is not None:
+        _label("lark", name, list_append)
+    with located(), EXPRESSIONS:
+        node = lark_node(read_lark(text, **options), list_append)
+    if name is not None:
+        node = Capture(node, Label(name, list_append))
+    return _set(node, "lark", temperature, max_tokens)
 
 
 class Quotation(str):

@@ -29,7 +29,7 @@ __all__ = ["TYPOGRAPHY", "Passage", "find_quotes", "quote", "substring"]
 
 Context = str | Sequence[str] | Mapping[str, str]
 MODES = ("verbatim", "whitespace", "case", "typography")
-ALIGNMENTS = ("characters", "words", "sentences")
+ALIGNMENTS = ("characters", "words", "sentences", "units")
 MAX_CHARACTERS = 1 << 23
 MAX_RUN = 16
 _UNBOUNDED = (1 << 32) - 1
@@ -87,6 +87,7 @@ def quote(
     which are runs of letters, digits and marks, an apostrophe between them included. "sentences": from a sentence's first
     character to its last. A sentence ends behind ".", "!", "?" and their like with closing marks, where white space or the
     end follows; behind "。", "！", "？" in any case; and before an empty line. Abbreviations end sentences too.
+    "units": at the borders of runs of letters and digits, of white space, and of all else.
 
     `min_length`, `max_length`: of the passage quoted, in what `align` names; a run of white space counts as one character
     in mode "whitespace". `inside="json"`: the body of a JSON string that holds the quote, in the spelling of
@@ -302,6 +303,9 @@ def _borders(text: str, align: str) -> tuple[list[int], list[int]]:
     if align == "words":
         spans = [match.span() for match in _word_pattern().finditer(text)]
         return [a for a, _ in spans], [b for _, b in spans]
+    if align == "units":
+        cuts = [0, *(match.end() for match in re.finditer(r"\w+|\s+|[^\w\s]+", text))]
+        return cuts, cuts
     begin: list[int] = []
     end: list[int] = []
     at = 0

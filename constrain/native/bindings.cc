@@ -316,12 +316,17 @@ void BindExprSet(nb::module_& m) {
         Lock lock(s.mutex());
         s.SetLimits(max_memory_bytes, max_steps, max_search_states);
       }, "max_memory_bytes"_a, "max_steps"_a, "max_search_states"_a)
+      .def("require", [](ExprSet& s, const std::string& token) { Lock lock(s.mutex()); s.Require(token); }, "token"_a,
+           "Notes a token that expressions of this set speak of; a copy into another set notes it there.")
+      .def("required", [](ExprSet& s) { Lock lock(s.mutex()); return std::vector<std::string>(s.required().begin(), s.required().end()); },
+           "The tokens that were noted, in order.")
       .def("cancel", [](ExprSet& s, bool on) { s.Cancel(on); }, "on"_a = true);
 }
 
 void BindTokenTrie(nb::module_& m) {
   nb::class_<TokenTrie>(m, "TokenTrie", "The prefix tree of a vocabulary's token bytes.")
-      .def("__init__", [](TokenTrie* t, const nb::list& tokens, std::vector<uint32_t> end_ids, uint32_t size, const std::vector<uint32_t>& excluded) {
+      .def("__init__", [](TokenTrie* t, const nb::list& tokens, std::vector<uint32_t> end_ids, uint32_t size, const std::vector<uint32_t>& excluded,
+                         const std::vector<std::pair<uint32_t, nb::bytes>>& aliases) {
         std::vector<std::optional<std::string>> list;
         list.reserve(tokens.size());
         for (nb::handle token : tokens) {
@@ -334,8 +339,10 @@ void BindTokenTrie(nb::module_& m) {
           if (PyBytes_AsStringAndSize(token.ptr(), &data, &length)) throw nb::python_error();
           list.emplace_back(std::string(data, static_cast<size_t>(length)));
         }
-        new (t) TokenTrie(list, std::move(end_ids), size, excluded);
-      }, "tokens"_a, "end_ids"_a, "size"_a, "excluded"_a = std::vector<uint32_t>())
+        std::vector<std::pair<uint32_t, std::string>> spellings;
+        for (const auto& [token, spelling] : aliases) spellings.emplace_back(token, View(spelling));
+        new (t) TokenTrie(list, std::move(end_ids), size, excluded, spellings);
+      }, "tokens"_a, "end_ids"_a, "size"_a, "excluded"_a = std::vector<uint32_t>(), "aliases"_a = std::vector<std::pair<uint32_t, nb::bytes>>())
       .def_prop_ro("size", &TokenTrie::size)
       .def_prop_ro("num_nodes", [](const TokenTrie& t) { return t.nodes().size(); })
       .def_prop_ro("spells_every_byte", &TokenTrie::spells_every_byte);

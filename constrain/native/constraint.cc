@@ -25,7 +25,7 @@ Constraint::Constraint(std::shared_ptr<ExprSet> set, ExprId root, std::shared_pt
     return;
   }
   std::vector<std::string_view> tokens;
-  for (uint32_t id = 0; id < trie_->size(); ++id)
+  for (uint32_t id = 0; id < trie_->num_tokens(); ++id)
     if (trie_->IsText(id)) tokens.push_back(trie_->bytes(id));
   closure_ = set_->MakeRepeat(set_->MakeTable(TableOfLiterals(std::move(tokens))), 0, kInfinite);
   if (!set_->IsAlive(set_->MakeAnd({root, closure_}))) ThrowUnspellable();
@@ -71,6 +71,17 @@ ExprId Constraint::Start(bool is_turn, std::string_view prefix) {
 }
 
 bool Constraint::IsTokenAllowed(ExprId state, uint32_t token, ExprId* after) {
+  if (trie_->num_tokens() == trie_->size()) return trie_->IsText(token) && Spells(state, token, after);
+  std::vector<ExprId> found;
+  ExprId one;
+  for (uint32_t spelling : trie_->SpellingsOf(token))
+    if (Spells(state, spelling, &one)) found.push_back(one);
+  if (found.empty()) return false;
+  *after = found.size() == 1 ? found[0] : set_->MakeOr(found);
+  return true;
+}
+
+bool Constraint::Spells(ExprId state, uint32_t token, ExprId* after) {
   for (char b : trie_->bytes(token)) {
     state = set_->Step(state, static_cast<uint8_t>(b));
     if (state == kNoMatch) return false;
@@ -105,10 +116,19 @@ void Constraint::FillMaskWithin(ExprId state, uint32_t num_tokens, uint32_t* row
     if (fewest > num_tokens) throw LimitError("max_tokens", fewest == kInfinite ? 0 : fewest, num_tokens);
   }
   FillMask(state, row);
-  std::vector<uint32_t> within(trie_->num_words());
+  std::vector<uint32_t> within(trie_->mask_words());
   if (num_tokens) completions_.AddTokens(state, num_tokens, within.data());
+  JoinBits(&within);
   for (uint32_t id : trie_->end_ids()) within[id >> 5] |= 1u << (id & 31);
   for (size_t i = 0; i < within.size(); ++i) row[i] &= within[i];
+}
+
+bool Constraint::IsTokenAllowedWithin(ExprId state, uint32_t token, uint32_t num_tokens) {
+  const std::vector<uint32_t> spellings = trie_->SpellingsOf(token);
+  return std::any_of(spellings.begin(), spellings.end(), [&](uint32_t spelling) {
+    ExprId after;
+    return Spells(state, spelling, &after) && completions().AllowsToken(state, spelling, after, num_tokens);
+  });
 }
 
 uint32_t Constraint::ComputeMask(ExprId state) {
@@ -136,6 +156,7 @@ uint32_t Constraint::ComputeMask(ExprId state) {
     // Only a state whose liveness was assumed, not proven, can be without a token.
     if (parts_.ids.empty() && !parts_.is_dense && !set_->node(state).nullable)
       throw LimitError("max_search_states", set_->num_unproven(), set_->max_search_states());
+    JoinSpellings();
     index = StoreMask();
   }
   if (mask_of_.size() <= state) mask_of_.resize(std::max<size_t>(state + 1, mask_of_.size() * 2), 0);
@@ -144,7 +165,7 @@ uint32_t Constraint::ComputeMask(ExprId state) {
 
 bool Constraint::AllAllowed(ExprId state, const std::vector<uint32_t>& tokens) {
   ExprId after;
-  return std::all_of(tokens.begin(), tokens.end(), [&](uint32_t t) { return IsTokenAllowed(state, t, &after); });
+  return std::all_of(tokens.begin(), tokens.end(), [&](uint32_t t) { return Spells(state, t, &after); });
 }
 
 // Takes tokens that lead nowhere out of the mask in parts_.
@@ -152,11 +173,30 @@ void Constraint::RemoveDead(ExprId state, const std::vector<uint32_t>& doubts) {
   std::unordered_set<uint32_t> dead;
   ExprId after;
   for (uint32_t token : doubts)
-    if (!IsTokenAllowed(state, token, &after)) dead.insert(token);
+    if (!Spells(state, token, &after)) dead.insert(token);
   auto& ids = parts_.ids;
   ids.erase(std::remove_if(ids.begin(), ids.end(), [&](uint32_t id) { return dead.count(id) != 0; }), ids.end());
   if (parts_.is_dense)
     for (uint32_t id : dead) parts_.words[id >> 5] &= ~(1u << (id & 31));
+}
+
+void Constraint::JoinBits(std::vector<uint32_t>* words) const {
+  for (uint32_t id = trie_->first_alias(); id < trie_->num_tokens(); ++id)
+    if ((*words)[id >> 5] >> (id & 31) & 1) {
+      const uint32_t target = trie_->TargetOf(id);
+      (*words)[target >> 5] |= 1u << (target & 31);
+    }
+  words->resize(trie_->num_words());
+}
+
+// What was found for the spellings of tokens becomes a mask of tokens.
+void Constraint::JoinSpellings() {
+  if (trie_->num_tokens() == trie_->size()) return;
+  if (parts_.is_dense) return JoinBits(&parts_.words);
+  auto& ids = parts_.ids;
+  for (uint32_t& id : ids) id = trie_->TargetOf(id);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
 }
 
 // The mask in parts_, as an index of refs_.
@@ -207,7 +247,7 @@ bool Matcher::After(int64_t token, ExprId* after) const {
   const uint32_t id = static_cast<uint32_t>(token);
   *after = kTerminated;
   if (constraint_->trie().IsEnd(id)) return IsAccepting();
-  if (state_ == kTerminated || !constraint_->trie().IsText(id)) return false;
+  if (state_ == kTerminated) return false;
   set().Refuel();
   return constraint_->IsTokenAllowed(state_, id, after);
 }
@@ -222,7 +262,7 @@ bool Matcher::IsTokenAllowedWithin(int64_t token, uint32_t num_tokens) const {
   Lock lock(set().mutex());
   ExprId after;
   if (!After(token, &after)) return false;
-  return after == kTerminated || constraint_->completions().AllowsToken(state_, static_cast<uint32_t>(token), after, num_tokens);
+  return after == kTerminated || constraint_->IsTokenAllowedWithin(state_, static_cast<uint32_t>(token), num_tokens);
 }
 
 bool Matcher::AcceptToken(int64_t token) {

@@ -25,7 +25,8 @@ class Constraint {
   ExprId root() const { return root_; }
   ExprId TurnRoot();  // the root where a dummy prefix space may come first
   ExprId Start(bool is_turn, std::string_view prefix);
-  bool IsTokenAllowed(ExprId state, uint32_t token, ExprId* after);
+  bool IsTokenAllowed(ExprId state, uint32_t token, ExprId* after);  // in any of its spellings
+  bool IsTokenAllowedWithin(ExprId state, uint32_t token, uint32_t num_tokens);
   void FillMask(ExprId state, uint32_t* row);
   Completions& completions();  // budgets; throws where the vocabulary has no token for some byte
   void FillMaskWithin(ExprId state, uint32_t num_tokens, uint32_t* row);  // LimitError where the text cannot be ended
@@ -44,6 +45,9 @@ class Constraint {
   }
   uint32_t ComputeMask(ExprId state);
   uint32_t StoreMask();
+  bool Spells(ExprId state, uint32_t token, ExprId* after);
+  void JoinSpellings();
+  void JoinBits(std::vector<uint32_t>* words) const;
   bool AllAllowed(ExprId state, const std::vector<uint32_t>& tokens);
   void RemoveDead(ExprId state, const std::vector<uint32_t>& doubts);
   [[noreturn]] void ThrowUnspellable();

@@ -66,13 +66,20 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
 }
 
 // Where what follows always lives, a byte by which it may begin is enough; else, or where it has to be watched, a search.
+// What follows may lead back here (ignored text, again and again), so whoever asks behind a byte is answered by searches.
 uint8_t ExprSet::AliveBehindGreedy(ExprId e) {
   const Node n = nodes_[e];
-  const bool is_known = n.kind == Kind::kConcat && nodes_[n.a].kind == Kind::kGreedy && !nodes_[n.b].needs_search;
+  const bool is_known = !is_asking_exits_ && n.kind == Kind::kConcat && nodes_[n.a].kind == Kind::kGreedy && !nodes_[n.b].needs_search;
   if (const Exits* exits = is_known ? ExitsOf(n.a) : nullptr) {
     const Exits found = *exits;
+    struct Guard {
+      bool* flag;
+      ~Guard() { *flag = false; }
+    } guard{&is_asking_exits_};
+    is_asking_exits_ = true;
     if (HasExit(n.b, found.certain)) return kAlive;
     if (!HasExit(n.b, found.watched)) return kDead;
+    is_asking_exits_ = false;
   }
   return SearchAlive(e) ? kAlive : kDead;
 }

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -91,6 +92,9 @@ class ExprSet {
   ExprId MakeTable(std::shared_ptr<const Table> table);
   ExprId MakeSubstring(std::shared_ptr<const Substring> text);
   ExprId CopyFrom(const ExprSet& other, ExprId root);
+  // What the expressions ask of a vocabulary: tokens that are spoken of themselves. Only remembered here.
+  void Require(const std::string& token) { required_.insert(token); }
+  const std::set<std::string>& required() const { return required_; }
 
   const Node& node(ExprId e) const { return nodes_[e]; }
   bool IsNullable(ExprId e) { SealFor(e); return nodes_[e].nullable; }
@@ -305,6 +309,7 @@ class ExprSet {
   void CheckLeftRecursion() const;
   bool SearchAlive(ExprId e);
   uint8_t AliveBehindGreedy(ExprId e);
+  bool is_asking_exits_ = false;
   bool Resettle(ExprId e);
 
   std::vector<Node> nodes_;
@@ -314,6 +319,7 @@ class ExprSet {
   std::vector<ExprId> children_;
   std::vector<ByteSet> byte_sets_;
   std::vector<std::string> labels_;
+  std::set<std::string> required_;
   std::unordered_map<std::string, uint32_t> label_ids_;
   std::vector<Rule> rules_;
   std::vector<MemberList> lists_;

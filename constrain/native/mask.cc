@@ -53,7 +53,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
     out->ids = found_;
     return;
   }
-  if (parts_.empty()) out->words.assign(trie_->num_words(), 0);
+  if (parts_.empty()) out->words.assign(trie_->mask_words(), 0);
   else out->words = parts_[0]->words;
   for (size_t i = 1; i < parts_.size(); ++i)
     for (size_t w = 0; w < out->words.size(); ++w) out->words[w] |= parts_[i]->words[w];
@@ -432,7 +432,7 @@ void MaskBuilder::SetBits(std::vector<uint32_t>* words, int32_t token, bool on) 
 }
 
 void MaskBuilder::WalkShared(ExprId head, uint32_t root, SharedMask* out) {
-  out->words.assign(trie_->num_words(), 0);
+  out->words.assign(trie_->mask_words(), 0);
   if (set_->node(head).kind == Kind::kSubstring) {
     const Substring& text = set_->substring(head);
     return WalkSubstring(0, head, [&](uint32_t i, const TrieNode& n, const Cursor& c) {

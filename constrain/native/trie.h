@@ -1,6 +1,9 @@
 // The prefix tree of a vocabulary's token bytes, flat and in depth-first order.
 //
 // Node i's subtree is [i, next). Specials, gaps and padding ids are not in the tree: text can never spell them.
+// Where a constraint speaks of tokens themselves (specials.py), a tree of its own has further spellings of tokens, by
+// which no text goes: `aliases`, numbered behind the tokens, each a token of the tree like any other (constraint.cc joins
+// them). Tokens that hold bytes which begin such spellings are left out there.
 // Tokens with equal bytes share a node (`token`, then `same_as`). The tree owns the store of shared mask parts,
 // because these depend on a lexeme and on the vocabulary alone (mask.h). Held by tests/test_masks.py.
 #pragma once
@@ -30,12 +33,17 @@ class TokenTrie {
  public:
   // `tokens[i]` is token i's bytes, nothing for a special or a gap. `excluded` ids are known, but in no mask.
   TokenTrie(const std::vector<std::optional<std::string>>& tokens, std::vector<uint32_t> end_ids, uint32_t size,
-            const std::vector<uint32_t>& excluded);
+            const std::vector<uint32_t>& excluded, const std::vector<std::pair<uint32_t, std::string>>& aliases = {});
   ~TokenTrie();
 
   const std::vector<TrieNode>& nodes() const { return nodes_; }
   uint32_t size() const { return size_; }  // width of the logits
   uint32_t num_words() const { return (size_ + 31) / 32; }
+  uint32_t mask_words() const { return (num_tokens() + 31) / 32; }  // with the aliases
+  uint32_t num_tokens() const { return static_cast<uint32_t>(is_text_.size()); }  // with the aliases
+  uint32_t first_alias() const { return first_alias_; }
+  uint32_t TargetOf(uint32_t token) const { return token < first_alias_ ? token : targets_[token - first_alias_]; }
+  std::vector<uint32_t> SpellingsOf(uint32_t token) const;  // itself and its aliases, as far as they are in the tree
   uint32_t max_depth() const { return max_depth_; }
   const std::vector<uint32_t>& end_ids() const { return end_ids_; }
   bool IsEnd(uint32_t token) const { return is_end_[token]; }
@@ -58,11 +66,12 @@ class TokenTrie {
 
  private:
   std::vector<TrieNode> nodes_;
-  std::vector<uint32_t> end_ids_, offsets_;
+  std::vector<uint32_t> end_ids_, offsets_, targets_;
+  std::vector<std::pair<uint32_t, uint32_t>> aliases_of_;  // token, alias: in order
   std::vector<bool> is_end_, is_text_;
   std::vector<int32_t> same_as_;
   std::string pool_;
-  uint32_t size_, max_depth_ = 0;
+  uint32_t size_, first_alias_ = 0, max_depth_ = 0;
   std::array<uint32_t, 256> first_{};  // the root's child by its byte; 0: none
   bool spells_every_byte_ = false;
   std::unique_ptr<SharedMaskStore> shared_masks_;

@@ -16,6 +16,7 @@ from constrain.dsl import (
     exactly_n_repeats,
     function,
     gen,
+    lark,
     one_or_more,
     optional,
     regex,
@@ -544,3 +545,34 @@ def a_block_in_a_role(lm):
 @program("b", "a<|end|>b", x="b")
 def special_tokens(lm):
     return lm + "a" + special_token("<|end|>") + gen("x")
+
+
+CALLS = r"""
+start: call ("; " call)*
+call: name "(" argument ")"
+name[capture]: "add" | "say"
+argument[capture="argument"]: /[0-9]{1,3}/ | "'" /[a-z]{1,5}/ "'"
+"""
+
+
+@program("add(12); say('hi')", "Calls: add(12); say('hi').", name=["add", "say"], argument=["12", "'hi'"])
+def a_grammar_with_captures_in_lists(lm):
+    return lm + "Calls: " + lark(CALLS, list_append=True) + "."
+
+
+@program(
+    "x=7", "Set x=7 now", {"all": "[a-z]=[0-9]", "key": "[a-z]", "value": "[0-9]"}, all="x=7", key="x", value="7"
+)
+def a_grammar_between_texts(lm):
+    return lm + "Set " + lark('start: key "=" value\nkey[capture]: /[a-z]/\nvalue[capture]: /[0-9]/', "all") + " now"
+
+
+@program(["ab-", "9"], "ab-9", {"word": "[a-z]{1,4}", "number": "[0-9]"}, word="ab", number="9")
+def rules_of_a_grammar_with_temperatures_of_their_own(lm):
+    grammar = 'start: word "-" number\nword[capture, temperature=0.8]: /[a-z]{1,4}/\nnumber[capture, max_tokens=1]: /[0-9]/'
+    return lm + lark(grammar)
+
+
+@program("think; so;", "think; so; done", head=["think;", " so;"], form={"head": "[a-z ]{0,6};"})
+def lazy_rules_of_a_grammar(lm):
+    return lm + lark("start: head head\nhead[capture, lazy]: /[a-z ]{0,6};/", list_append=True) + " done"

@@ -45,6 +45,7 @@ class Grammar:
     ignored: list[int] = field(default_factory=list)
     start: int = 0
     skips_at_start: bool = True  # may ignored text come first?
+    skips_once: bool = False  # at most one ignored terminal at a place, instead of any number
 
     def __post_init__(self) -> None:
         self.empty = self.add("seq")
@@ -181,6 +182,29 @@ class Grammar:
             else:
                 found[i] = node.kind != "rule" or node.value in rules
         return found[root]
+
+    def drop_endless(self) -> None:
+        """Takes out the alternatives that have no text, as those have whose conditions never hold."""
+        rules = self.used_rules()
+        productive = self.productive_rules(rules)
+        dead = self.alt([])
+        kept: dict[int, int] = {dead: dead}
+        for i in self.reachable(self.rules[r].body for r in rules):
+            node = self.nodes[i]
+            items = [kept[k] for k in node.items]
+            if node.kind == "alt":
+                kept[i] = self.alt(k for k in items if k != dead)
+                kept[i] = dead if not self.nodes[kept[i]].items and self.nodes[kept[i]].kind == "alt" else kept[i]
+            elif node.kind == "seq":
+                kept[i] = dead if dead in items else self.seq(*items)
+            elif node.kind == "repeat" and items[0] == dead:
+                kept[i] = self.empty if node.value[0] == 0 else dead
+            elif node.kind == "repeat":
+                kept[i] = self.repeat(items[0], *node.value)
+            else:
+                kept[i] = dead if node.kind == "rule" and node.value not in productive else i
+        for r in rules:
+            self.rules[r].body = kept[self.rules[r].body]
 
     def fail(self, what: str, at: int) -> NoReturn:
         self.source.fail(what, at)

@@ -156,8 +156,10 @@ class Lexing:
         self.closures: dict[int, int] = {}
         self.bytes_of_sets: dict[int, set[int]] = {}
         self.completed: dict[tuple[int, int], bool] = {}
+        self.ways: dict[int, list[tuple[int, int | None]]] = {}  # by lexeme: its texts, and what must not go on behind one
         self.contexts: dict[int, int] = {}
         self.places: dict[int, Context] | None = None
+        self.splitter: Splitter | None = None
         if reading == "dynamic":
             return
         self.rules = grammar.used_rules()
@@ -171,7 +173,6 @@ class Lexing:
         self.opaque_bytes = {number: self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i, number in self.neighbours.opaque.items()}
         self.rivals_of = _Rivals(self)
         self.separators = [t for t in grammar.ignored if self.separates(t)]
-        self.splitter: Splitter | None = None
         self.classes: list[dict[int, int]] = []  # by class, the rivals of each terminal
         self.unions: dict[frozenset[int], int] = {}
         self.class_numbers: dict[tuple[int, int], int] = {}
@@ -238,10 +239,10 @@ class Lexing:
 
     def skip(self) -> int:
         """Ignored text, as much as there is."""
-        union = self.set.union
+        union, most = self.set.union, 1 if self.grammar.skips_once else -1
         if self.reading == "dynamic":
-            return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, -1))
-        return int(self.set.repeat(union([self.lexeme(t, self.used, self.used & ~self.ignored) for t in self.grammar.ignored]), 0, -1))
+            return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, most))
+        return int(self.set.repeat(union([self.lexeme(t, self.used, self.used & ~self.ignored) for t in self.grammar.ignored]), 0, most))
 
     def context(self, before: int) -> int:
         """The terminals that are asked for behind any of `before`."""
@@ -286,7 +287,9 @@ class Lexing:
                 root = s.intersection([root, s.complement(s.union([t.root for t in mine]))])
             before = [t for t in earlier if id(t) not in embedded]
             ways.append(self.lexed(number, root, terminal.root, before, behind))
-        return int(s.union(ways))
+        made = int(s.union(ways))
+        self.ways[made] = [pair for way in dict.fromkeys(ways) for pair in self.ways.get(way, ())]
+        return made
 
     def swallows(self, regex: Terminal, string: Terminal) -> bool:
         """Is the string a keyword to the regex?"""
@@ -309,10 +312,14 @@ class Lexing:
         if earlier and not s.is_empty(s.intersection([rest, s.concat([root, some])])):
             munch = s.tabulated(s.union([munch, rest]))
         if s.is_empty(s.intersection([munch, s.concat([root, some])])):
-            return int(s.lexeme(root))
+            made = int(s.lexeme(root))
+            self.ways[made] = [(root, None)]
+            return made
         munch = self.closed(munch)
         is_ignored = bool(self.ignored >> number & 1)
-        return int(s.greedy(root, munch, self.may_block(behind, root, munch), is_ignored))
+        made = int(s.greedy(root, munch, self.may_block(behind, root, munch), is_ignored))
+        self.ways[made] = [(root, munch)]
+        return made
 
     def closed(self, munch: int) -> int:
         """The same where texts are UTF-8: it fits at a character's first byte where it fits whatever the character becomes.

@@ -7,11 +7,12 @@ pattern, as in Lark, so that priorities and keywords meet. Held by tests/test_la
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
+from ... import specials
 from ..._native import ExprSet
 from ...errors import ConstrainError, LarkError, LimitExceeded, UnsupportedError
 from ..json_schema import json_schema
@@ -19,13 +20,17 @@ from ..quote import substring
 from ..utf8 import Utf8Alphabet
 from . import terminals as lexical
 from .grammar import Grammar
-from .syntax import Definition, Node, Source, Syntax, read_syntax
+from .marks import LANGUAGE, Mark, read_mark
+from .parameters import holds, passed_number
+from .syntax import Definition, Node, Source, Syntax, below, is_terminal, kind_of, nearest, read_syntax
 from .terminals import Terminal
 
 __all__ = ["LarkReader"]
 
 LIBRARIES = ("common", "unicode", "python", "lark")  # the grammars that come with Lark
 MAX_INSTANCES = 10_000
+_NOTHING = -1  # in place of a terminal that has only the empty text
+_NUMBER = "::"  # a rule's own number in its environment
 _OUTSIDE = ("max_tokens", "temperature")  # no property of a text
 _KNOWN_OPTIONS = ("no_forcing", "allow_initial_skip", "allow_invalid_utf8")
 
@@ -55,7 +60,14 @@ Bodies = list[tuple[Definition, File]]  # the definition, and what %extend added
 
 
 class LarkReader:
-    def __init__(self, text: str, start: str, reading: str, imports: Mapping[str, str], json_options: Mapping[str, Any]) -> None:
+    """`keeps_marks`: what rules are marked with is gathered in `marks`, by the rule's number, and not refused."""
+
+    def __init__(
+        self, text: str, start: str, reading: str, imports: Mapping[str, str], json_options: Mapping[str, Any],
+        keeps_marks: bool = False,
+    ) -> None:  # fmt: skip
+        self.keeps_marks = keeps_marks
+        self.marks: dict[int, Mark] = {}
         self.reading = reading
         self.imports = imports
         self.json_options = json_options
@@ -111,17 +123,15 @@ class LarkReader:
             kept = self.definitions[target] if definition.mode == "extend" else []
             self.definitions[target] = [*kept, (definition, file)]
             return
-        if name in file.scope and not self.is_imported(file, name):
-            file.source.fail(f"{_kind(name)} {name!r} is defined twice", definition.at)
+        if name in file.scope:
+            how = " (it is imported too)" if file.scope[name] != file.prefix + name else ""
+            file.source.fail(f"{kind_of(name)} {name!r} is defined twice{how}", definition.at)
         file.scope[name] = file.prefix + name
         self.definitions[file.prefix + name] = [(definition, file)]
 
-    def is_imported(self, file: File, name: str) -> bool:
-        return file.scope[name] != file.prefix + name
-
     def resolve(self, file: File, name: str, at: int) -> str:
         if name not in file.scope:
-            file.source.fail(f"undefined {_kind(name)} {name!r}{_nearest(name, file.scope)}", at)
+            file.source.fail(f"undefined {kind_of(name)} {name!r}{nearest(name, file.scope)}", at)
         return file.scope[name]
 
     # ------------------------------------------------------------------------------ the whole
@@ -133,15 +143,18 @@ class LarkReader:
         self.check_names()
         if self.start_name not in self.main.scope:
             at = self.main.syntax.definitions[0].at if self.main.syntax.definitions else 0
-            self.main.source.fail(f"no rule {self.start_name!r} to start from{_nearest(self.start_name, self.main.scope)}", at)
+            self.main.source.fail(f"no rule {self.start_name!r} to start from{nearest(self.start_name, self.main.scope)}", at)
+        self.check_parameter(self.main, self.main.scope[self.start_name], False, self.definitions[self.main.scope[self.start_name]][0][0].at)
         grammar.start = self.rule_number(self.main.scope[self.start_name], {})
         if self.reading == "basic":
             for name in self.kept_rules():
                 self.rule_number(name, {})
         while self.waiting:
             number, name, environment = self.waiting.pop()
-            grammar.rules[number].body = self.body_of(name, environment)
-        grammar.ignored = [self.anonymous(self.main, body) for body in self.main.syntax.ignored]
+            grammar.rules[number].body = self.body_of(number, name, environment)
+        grammar.ignored = [t for body in self.main.syntax.ignored if (t := self.anonymous(self.main, body)) != _NOTHING]
+        if any("::" in key for key in self.instances):
+            grammar.drop_endless()
         self.warn_of_unused()
         return grammar
 
@@ -151,23 +164,28 @@ class LarkReader:
         for name, bodies in self.definitions.items():
             for definition, file in bodies:
                 nodes = file.syntax.nodes
-                for i in _below(nodes, definition.body) if not definition.is_terminal else ():
+                for i in below(nodes, definition.body) if not definition.is_terminal else ():
                     repeated = nodes[i].kind == "repeat" and nodes[i].value[1] != 1
-                    for k in _below(nodes, i) if repeated else [i]:
+                    for k in below(nodes, i) if repeated else [i]:
                         used = file.scope.get(nodes[k].value) if nodes[k].kind == "name" else None
                         if used and (used != name or repeated):
                             users.setdefault(used, set()).add(name)
-        kept = {n for n, bodies in self.definitions.items() if not bodies[0][0].is_terminal and not bodies[0][0].parameters}
+        kept = {n for n, bodies in self.definitions.items() if not (bodies[0][0].is_terminal or bodies[0][0].parameters or bodies[0][0].is_parametric)}
         while gone := {n for n in kept if not users.get(n, set()) & kept and n != self.main.scope[self.start_name]}:
             kept -= gone
         return [n for n in self.definitions if n in kept]
 
     def read_options(self, options: Any, at: int) -> None:
+        if not isinstance(options, dict):
+            self.main.source.fail("the options of %llguidance are an object: {\"no_forcing\": true}", at)
         for key, value in options.items():
+            if key == "skip_repetition" and value in ("once", "repeat"):
+                self.grammar.skips_once = value == "once"
+                continue
             if key not in _KNOWN_OPTIONS or not isinstance(value, bool):
                 raise UnsupportedError(
                     f"option {key!r}", "of %llguidance",
-                    self.main.source.message(f"%llguidance: {key!r}: {value!r} is not supported, known are {', '.join(_KNOWN_OPTIONS)} (true or false)", at),
+                    self.main.source.message(f"%llguidance: {key!r}: {value!r} is not supported, known are {', '.join(_KNOWN_OPTIONS)} (true or false), skip_repetition ('repeat' or 'once')", at),
                 )  # fmt: skip
             if key == "allow_initial_skip":
                 self.grammar.skips_at_start = value
@@ -179,13 +197,14 @@ class LarkReader:
         syntax = self.main.syntax
         parameters = {p for d in syntax.definitions for p in d.parameters}
         for node in syntax.nodes:
-            if node.kind in ("name", "template") and node.value not in parameters and node.value not in self.libraries:
-                if node.value in self.main.scope or any(node.value in i.path or node.value in sum(i.names, ()) for i in syntax.imports):
+            name = node.value[0] if node.kind == "passed" else node.value
+            if node.kind in ("name", "template", "passed") and name not in parameters and name not in self.libraries:
+                if name in self.main.scope or any(name in i.path or name in sum(i.names, ()) for i in syntax.imports):
                     continue
-                self.resolve(self.main, node.value, node.at)
+                self.resolve(self.main, name, node.at)
 
     def warn_of_unused(self) -> None:
-        used = {name.split("{")[0] for name in (*self.instances, *self.by_name, *self.values)}
+        used = {name.split("{")[0].split("::")[0] for name in (*self.instances, *self.by_name, *self.values)}
         unused = [d.name for d in self.main.syntax.definitions if self.main.scope[d.name] not in used]
         if unused:
             warnings.warn(f"lark: never used: {', '.join(unused[:8])}{' and others' if len(unused) > 8 else ''}", stacklevel=5)
@@ -196,8 +215,8 @@ class LarkReader:
         return [
             self.resolve(file, node.value, node.at)
             for definition, file in self.definitions[name]
-            for node in (file.syntax.nodes[i] for i in _below(file.syntax.nodes, definition.body))
-            if node.kind == "name" and _is_terminal(node.value)
+            for node in (file.syntax.nodes[i] for i in below(file.syntax.nodes, definition.body))
+            if node.kind == "name" and is_terminal(node.value)
         ]
 
     def value_of(self, name: str) -> Value:
@@ -222,7 +241,7 @@ class LarkReader:
     def part(self, file: File, body: int) -> Value:
         """What a part of a terminal matches; the terminals that it names are known."""
         nodes, found = file.syntax.nodes, dict[int, Value]()
-        for i in _below(nodes, body):
+        for i in below(nodes, body):
             found[i] = self.value_of_node(file, nodes[i], [found[k] for k in nodes[i].items])
         return found[body]
 
@@ -232,7 +251,7 @@ class LarkReader:
             return Value(lexical.literal(file.source, node.value, node.at))
         if node.kind == "range":
             return Value(lexical.range_pattern(file.source, node.value, node.at))
-        if node.kind == "name" and _is_terminal(node.value):
+        if node.kind == "name" and is_terminal(node.value):
             return self.values[self.resolve(file, node.value, node.at)]
         if node.kind == "seq":
             if all(v.pattern is not None for v in items):
@@ -251,7 +270,7 @@ class LarkReader:
             return Value(root=s.intersection([self.alphabet.any_text, s.complement(self.root_of(items[0], file, node.at))]))
         if node.kind == "embedded" and node.value[0] == "regex":
             return Value(root=self.quoted(file, node))
-        what = {"name": f"rule {node.value!r}", "template": "a template", "special": f"special token {node.value}", "embedded": f"%{node.value[0]}"}
+        what = {"name": f"rule {node.value!r}", "template": "a template", "passed": "a rule with a number", "if": "'%if'", "special": f"special token {node.value}", "embedded": f"%{node.value[0]}"}
         file.source.fail(f"{what.get(node.kind, node.kind)} cannot stand in a terminal or beside '&' and '~'", node.at)
 
     def alternatives(self, parts: list[Value]) -> Value:
@@ -270,6 +289,9 @@ class LarkReader:
             definition, file = self.definitions[name][0]
             value = self.value_of(name)
             attributes = self.read_attributes(definition, file)
+            if self.keeps_marks and (marks := sorted(definition.attributes.keys() - LANGUAGE)):
+                raise UnsupportedError(f"attribute {marks[0]!r}", "of a terminal", file.source.message(
+                    f"attribute {marks[0]!r} of terminal {definition.name} is not supported, expected it at a rule", definition.at))  # fmt: skip
             if "stop" in attributes or "suffix" in attributes:
                 file.source.fail(f"'stop' and 'suffix' are attributes of rules, and {definition.name} is a terminal", definition.at)
             self.by_name[name] = self.terminal(
@@ -282,11 +304,11 @@ class LarkReader:
     def anonymous(self, file: File, body: int, lazy: bool = False) -> int:
         """The number of the terminal that a part of a rule is: a named one where the pattern is the same."""
         node = file.syntax.nodes[body]
-        if node.kind == "name" and _is_terminal(node.value) and not lazy:
+        if node.kind == "name" and is_terminal(node.value) and not lazy:
             return self.named(self.resolve(file, node.value, node.at))
-        for i in _below(file.syntax.nodes, body):
+        for i in below(file.syntax.nodes, body):
             inner = file.syntax.nodes[i]
-            if inner.kind == "name" and _is_terminal(inner.value):
+            if inner.kind == "name" and is_terminal(inner.value):
                 self.value_of(self.resolve(file, inner.value, inner.at))
         value = self.part(file, body)
         if value.pattern is None or lazy:
@@ -316,12 +338,17 @@ class LarkReader:
         if value.pattern is None and not is_quote:
             root = s.tabulated(root)
         nullable = s.nullable(root)
+        if nullable and lazy:
+            return _NOTHING
         if nullable:  # Lark has no empty terminals; here one is an optional one
             root = s.tabulated(s.intersection([root, s.concat([s.byte_range(0, 255), s.ANYTHING])]))
         if lazy:
             root = lexical.shortest(root, s)
+        if root == s.NO_MATCH and nullable:
+            return _NOTHING
         if root == s.NO_MATCH:
-            file.source.fail(f"terminal {name!r} matches no text", at)
+            shown = "the terminal" if name.startswith("__ANON") else f"terminal {name!r}"
+            file.source.fail(f"{shown} matches no text", at)
         made = Terminal(name, root, value.pattern, priority, at, lazy=lazy, plain=is_quote, nullable=nullable)
         made.set_order()
         self.grammar.terminals.append(made)
@@ -329,7 +356,7 @@ class LarkReader:
 
     def quoted(self, file: File, node: Node) -> int:
         """`%regex {"substring_words": …}`: any contiguous part of a text."""
-        modes = {"substring_words": "words", "substring_chars": "characters"}
+        modes = {"substring_words": "units", "substring_chars": "characters"}
         body = node.value[1]
         found = [key for key in body if key in (*modes, "substring_chunks")] if isinstance(body, dict) else []
         if len(found) != 1 or len(body) != 1:
@@ -356,17 +383,19 @@ class LarkReader:
         if key not in self.instances:
             definition, _ = self.definitions[name][0]
             if len(self.instances) >= MAX_INSTANCES and environment:
-                raise LimitExceeded("max_instances", None, MAX_INSTANCES, f"lark: templates have more than {MAX_INSTANCES} instances: {key[:60]!r}")
+                raise LimitExceeded("max_instances", None, MAX_INSTANCES, f"lark: templates and rules with a number have more than {MAX_INSTANCES} instances: {key[:60]!r}")
             self.instances[key] = self.grammar.rule(key, at=definition.at)
             self.waiting.append((self.instances[key], name, environment))
         return self.instances[key]
 
-    def body_of(self, name: str, environment: dict[str, tuple[str, int]]) -> int:
+    def body_of(self, number: int, name: str, environment: dict[str, tuple[str, int]]) -> int:
         bodies = []
         for definition, file in self.definitions[name]:
             attributes = self.read_attributes(definition, file)
+            if self.keeps_marks and definition.attributes.keys() - LANGUAGE:
+                self.marks[number] = read_mark(definition, file.source)
             if attributes:
-                bodies.append(self.lexeme_rule(definition, file, attributes))
+                bodies.append(self.lexeme_rule(definition, file, attributes, self.marks.get(number)))
             else:
                 bodies.append(self.rule_part(file, definition.body, environment))
         return self.grammar.alt(bodies)
@@ -375,25 +404,30 @@ class LarkReader:
         """Those that change the language; captures are names only, budgets and temperatures are refused."""
         found = {}
         for key, (value, at) in definition.attributes.items():
-            if key in _OUTSIDE:
+            if key in _OUTSIDE and not self.keeps_marks:
                 raise UnsupportedError(key, f"at rule {definition.name!r}", file.source.message(
                     f"attribute {key!r} is no property of a text and is not supported in a constraint", at))  # fmt: skip
-            if key in ("capture", "stop_capture"):
+            if key in ("capture", "stop_capture", *_OUTSIDE):
                 continue
             if key not in ("lazy", "stop", "suffix"):
                 file.source.fail(f"unknown attribute {key!r}, known are capture, lazy, stop, stop_capture, suffix, max_tokens, temperature", at)
             found[key] = (value, at)
         return found
 
-    def lexeme_rule(self, definition: Definition, file: File, attributes: dict[str, Any]) -> int:
-        """A rule whose body is one terminal: lazy, or up to what stops it."""
+    def lexeme_rule(self, definition: Definition, file: File, attributes: dict[str, Any], mark: Mark | None) -> int:
+        """A rule whose body is one terminal: lazy, with a suffix at its first place, or the text before a stop."""
         if "stop" not in attributes and "suffix" not in attributes:
             return self.term(self.anonymous(file, definition.body, lazy=True))
         token, at = attributes.get("stop") or attributes["suffix"]
         if token is None:
             file.source.fail("'stop' and 'suffix' need a value: a string, a regex or a terminal", at)
         s = self.expr_set
-        body = self.root_of(self.part(file, definition.body), file, definition.at)
+        for i in below(file.syntax.nodes, definition.body):
+            inner = file.syntax.nodes[i]
+            if inner.kind == "name" and is_terminal(inner.value):
+                self.value_of(self.resolve(file, inner.value, inner.at))
+        value = self.part(file, definition.body)
+        body = self.root_of(value, file, definition.at)
         kind = {"STRING": "string", "REGEXP": "regexp", "TERMINAL": "name"}.get(token.type)
         if kind is None:
             file.source.fail(f"{str(token)!r} is no string, regex or terminal", at)
@@ -402,28 +436,60 @@ class LarkReader:
         node = Node(kind, (), at, str(token))
         if kind == "name":
             self.value_of(self.resolve(file, node.value, at))
-        stop = self.root_of(self.value_of_node(file, node, []), file, at)
-        # The text up to the first place where the stop has just ended, the stop with it.
-        ended = s.concat([body, stop])
-        earlier = s.concat([s.ANYTHING, stop, s.byte_range(0, 255), s.ANYTHING])
-        return self.term(self.opaque(definition, file, s.intersection([ended, s.complement(earlier)])))
+        stop_value = self.value_of_node(file, node, [])
+        stop = self.root_of(stop_value, file, at)
+        if "stop" in attributes:
+            return self.grammar.add("expr", value=(s, self.before(body, stop, definition, file)))
+        if mark is not None:
+            mark.ended = (body, stop)
+        if value.pattern is not None and stop_value.pattern is not None:
+            ended = Value(lexical.join_sequence([value.pattern, stop_value.pattern]))
+        else:
+            ended = Value(root=s.concat([body, stop]))
+        return self.term(self.terminal(f"__ANON_{len(self.grammar.terminals)}", ended, file, definition.at, lazy=True))
+
+    def before(self, body: int, stop: int, definition: Definition, file: File) -> int:
+        """What stands before the stop in the shortest texts of the body and the stop: the stop itself is no part of the text."""
+        s = self.expr_set
+        start = lexical.shortest(s.concat([body, stop]), s)
+        numbers, order, moves = {start: 0}, [start], []
+        for state in order:  # which grows
+            for some in s.live_classes(state):
+                after = s.step(state, some[0])
+                if after not in numbers:
+                    numbers[after] = len(order)
+                    order.append(after)
+                moves += [(numbers[state], byte, numbers[after]) for byte in some]
+        accepting = [numbers[state] for state in order if not s.is_empty(s.intersection([state, stop]))]
+        if not accepting:
+            file.source.fail(f"rule {definition.name!r} matches no text before its stop", definition.at)
+        root = s.intersection([body, s.table(len(order), 0, accepting, moves)])
+        return int(s.tabulated(root))
 
     def opaque(self, definition: Definition, file: File, root: int) -> int:
         return self.terminal(f"__ANON_{len(self.grammar.terminals)}", Value(root=root), file, definition.at)
 
     def term(self, number: int) -> int:
+        if number == _NOTHING:
+            return self.grammar.empty
         node = self.grammar.add("term", value=number)
         return self.grammar.optional(node) if self.grammar.terminals[number].nullable else node
 
     def rule_part(self, file: File, body: int, environment: dict[str, tuple[str, int]]) -> int:
         nodes = file.syntax.nodes
         found: dict[int, int] = {}
-        for i in _below(nodes, body, stop=("and", "not")):
+
+        def ends_here(node: Node) -> bool:  # what lies below is no rule, or does not hold for the rule's number
+            return node.kind in ("and", "not") or (node.kind == "if" and not self.condition(file, node, environment))
+
+        for i in below(nodes, body, ends_here):
             found[i] = self.node_of(file, i, nodes[i], found, environment)
         return found[body]
 
     def node_of(self, file: File, i: int, node: Node, found: dict[int, int], environment: dict[str, tuple[str, int]]) -> int:
         grammar = self.grammar
+        if node.kind == "string" and node.value.startswith('""'):
+            return grammar.empty
         if node.kind in ("string", "regexp", "range", "and", "not"):
             return self.term(self.anonymous(file, i))
         if node.kind == "seq":
@@ -436,15 +502,45 @@ class LarkReader:
             if node.value in environment:
                 return environment[node.value][1]
             name = self.resolve(file, node.value, node.at)
-            if _is_terminal(node.value):
+            if is_terminal(node.value):
                 return self.term(self.named(name))
             self.check_arguments(file, name, 0, node)
+            self.check_parameter(file, name, False, node.at)
             return grammar.add("rule", value=self.rule_number(name, {}))
+        if node.kind == "passed":
+            return self.numbered(file, node, environment)
+        if node.kind == "if":
+            return found[node.items[0]] if node.items[0] in found else grammar.alt([])
         if node.kind == "template":
             return self.instance(file, node, found, environment)
         if node.kind == "special":
             return self.special(file, node)
         return self.embedded(file, node)
+
+    def check_parameter(self, file: File, name: str, given: bool, at: int) -> None:
+        definition = self.definitions[name][0][0]
+        if definition.is_parametric != given:
+            what = "takes no number: it is not defined with '::_'" if given else f"takes a number, as in {definition.name}::0"
+            file.source.fail(f"rule {definition.name!r} {what}", at)
+
+    def numbered(self, file: File, node: Node, environment: dict[str, tuple[str, int]]) -> int:
+        """The rule for the number that is passed to it."""
+        short, text = node.value
+        name = self.resolve(file, short, node.at)
+        self.check_parameter(file, name, True, node.at)
+        try:
+            number = passed_number(text, environment[_NUMBER][1] if _NUMBER in environment else None)
+        except ValueError as error:
+            file.source.fail(str(error), node.at)
+        return self.grammar.add("rule", value=self.rule_number(name, {_NUMBER: (str(number), number)}, f"{name}::{number}"))
+
+    def condition(self, file: File, node: Node, environment: dict[str, tuple[str, int]]) -> bool:
+        if _NUMBER not in environment:
+            file.source.fail("'%if' stands in a rule without a number, expected one defined with '::_'", node.at)
+        try:
+            return holds(node.value, environment[_NUMBER][1])
+        except ValueError as error:
+            file.source.fail(str(error), node.at)
 
     def check_arguments(self, file: File, name: str, given: int, node: Node) -> None:
         wanted = len(self.definitions[name][0][0].parameters)
@@ -476,48 +572,34 @@ class LarkReader:
             if word == "json":
                 expr = json_schema(body, **self.json_options)
             else:
-                from . import lark
-
-                expr = lark(body[0], lexer=self.reading, imports=self.imports, **self.json_options)
+                expr = self.nested(body[0], file, node)
         except LarkError as error:
             at = body[1] + (error.span or (0, 0))[0]
             file.source.fail(f"in %lark: {str(error).splitlines()[0].removeprefix('lark: ')}", at)
+        except (LimitExceeded, UnsupportedError) as error:
+            file.source.place(error, node.at, f"in %{word}: ")
+            raise
         except ConstrainError as error:
             file.source.fail(f"in %{word}: {str(error).splitlines()[0]}", node.at)
         root = self.expr_set.copy_from(expr.set, expr.set.fenced(expr.root))
         return self.grammar.add("expr", value=(self.expr_set, root))
 
+    def nested(self, text: str, file: File, node: Node) -> Any:
+        """The expression of a grammar in this one."""
+        from .writer import write
+
+        reader = LarkReader(text, "start", self.reading, self.imports, self.json_options, self.keeps_marks)
+        grammar = reader.read()
+        if reader.marks:
+            name = grammar.rules[min(reader.marks)].name
+            raise UnsupportedError("attributes", f"of rule {name!r} in %lark", file.source.message(
+                f"captures, temperatures and limits in %lark are not supported: rule {name!r} has some", node.at))  # fmt: skip
+        return write(grammar, reader.expr_set, self.reading)
+
     def special(self, file: File, node: Node) -> int:
-        raise UnsupportedError("special token", node.value, file.source.message(f"special token {node.value} is not supported", node.at))
-
-
-# ---------------------------------------------------------------------------------------------- helpers
-
-
-def _is_terminal(name: str) -> bool:
-    return name.lstrip("_")[:1].isupper()
-
-
-def _kind(name: str) -> str:
-    return "terminal" if _is_terminal(name) else "rule"
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [k for k in known if _is_terminal(k) == _is_terminal(name)], 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _below(nodes: list[Node], root: int, stop: tuple[str, ...] = ()) -> list[int]:
-    """The nodes below `root`, children first; not into those of the kinds `stop`."""
-    seen: set[int] = set()
-    stack = [root]
-    while stack:
-        i = stack.pop()
-        if i not in seen:
-            seen.add(i)
-            if nodes[i].kind not in stop:
-                stack += nodes[i].items
-    return sorted(seen)
-
+        """A token of the vocabulary that no text spells: by name, or by number as in `<[1,5-9]>`."""
+        written = node.value[1:-1] if node.value.startswith("<[") else node.value
+        try:
+            return self.grammar.add("expr", value=(self.expr_set, specials.node_of(self.expr_set, written)))
+        except ValueError as error:
+            file.source.fail(str(error), node.at)

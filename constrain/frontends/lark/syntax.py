@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ...errors import GrammarError, LarkError
+from ...errors import ConstrainError, GrammarError, LarkError
 
 if TYPE_CHECKING:
     from lark import Lark
 
 Token = Any  # lark.Token, a str with start_pos
 
-__all__ = ["Definition", "Import", "Node", "Source", "Syntax", "read_syntax"]
+__all__ = ["Definition", "Import", "Node", "Source", "Syntax", "below", "is_terminal", "kind_of", "nearest", "read_syntax"]
 
 
 class Source:
@@ -38,6 +38,11 @@ class Source:
     def fail(self, what: str, at: int) -> NoReturn:
         raise self.error(self.message(what, at), self.text, (at, at))
 
+    def place(self, error: ConstrainError, at: int, where: str = "") -> None:
+        """Says in the message of an error from elsewhere where in this text it came up, and only there."""
+        what = re.sub(r" \(line \d+, column \d+[^()]*\)", "", str(error).splitlines()[0])
+        error.args = (self.message(where + re.sub("^(lark|regex): ", "", what), at), *error.args[1:])
+
     def message(self, what: str, at: int) -> str:
         """`what`, and where it is; the error itself adds the line with a caret."""
         line, column = self.text.count("\n", 0, at) + 1, at - self.text.rfind("\n", 0, at)
@@ -47,7 +52,7 @@ class Source:
 
 @dataclass(slots=True)
 class Node:
-    """`kind`: alt, seq, and, not, repeat, name, string, regexp, range, template, special, embedded."""
+    """`kind`: alt, seq, and, not, repeat, name, string, regexp, range, template, passed, if, special, embedded."""
 
     kind: str
     items: tuple[int, ...]
@@ -63,6 +68,7 @@ class Definition:
     body: int
     at: int
     parameters: tuple[str, ...] = ()
+    is_parametric: bool = False  # `name::_`, whose bodies know a number
     attributes: dict[str, Any] = field(default_factory=dict)
     priority: int = 0
     mode: str = ""  # "override", "extend"
@@ -120,12 +126,13 @@ _SPELLED = {
     "_NL": "the end of the line", "_COLON": "':'", "_OR": "'|'", "_NL_OR": "'|'", "RULE": "a rule name", "TERMINAL": "a terminal name",
     "STRING": "a string", "REGEXP": "a regex", "OP": "'*', '+' or '?'", "LPAR": "'('", "RPAR": "')'", "LSQB": "'['", "RSQB": "']'",
     "LBRACE": "'{'", "RBRACE": "'}'", "NUMBER": "a number", "DOT": "'.'", "COMMA": "','", "EQUAL": "'='", "MODIFIERS": "", "BRACES": "",
-    "NOT": "", "COUNT": "", "SPECIAL": "", "EMBEDDED": "", "LLGUIDANCE": "", "DECIMAL": "", "AMPERSAND": "", "__ANON_0": "'->'", "$END": "the end",
+    "NOT": "", "COUNT": "", "SPECIAL": "", "EMBEDDED": "", "LLGUIDANCE": "", "DECIMAL": "", "AMPERSAND": "", "PASSED": "", "CONDITION": "", "$END": "the end",
 }  # fmt: skip
 
 
 def _expected(names: Any) -> str:
-    shown = sorted({word for n in names if (word := _SPELLED.get(n, f"'%{n.lower()}'"))})
+    texts = {t.name: f"'{t.pattern.value}'" for t in _made_parser().terminals if t.pattern.type == "str"}
+    shown = sorted({word for n in names if (word := _SPELLED.get(n, texts.get(n, "")))})
     return " or ".join(filter(None, [", ".join(shown[:-1]), shown[-1]])) if shown else "something else"
 
 
@@ -133,7 +140,7 @@ def _expected(names: Any) -> str:
 
 # What a "%json" must not be found in, and what it looks like.
 _LANDMARK = re.compile(
-    r'"(?:\\.|[^"\\\n])*"|/(?![/*])(?:\\.|[^/\\\n])+/|(?://|\#)[^\n]*|%(?P<word>json|regex|lark|llguidance)\b\s*', re.ASCII
+    r'"(?:\\.|[^"\\\n])*"|/(?![/*])(?:\\.|[^/\\\n])+/|(?://|\#)[^\n]*|%(?P<word>json|regex|lark|llguidance|grammar_options)\b\s*', re.ASCII
 )
 
 
@@ -153,7 +160,7 @@ def _cut_bodies(source: Source) -> tuple[str, dict[int, tuple[str, Any]]]:
                 body, end = json.JSONDecoder().raw_decode(text, at)
             except json.JSONDecodeError as error:
                 source.fail(f"the JSON behind '%{word}' is not well-formed: {error.msg.lower()}", error.pos)
-        start = found.end() if word == "llguidance" else found.start()
+        start = found.end() if word in ("llguidance", "grammar_options") else found.start()
         bodies[start] = (word, body)
         cut += [text[done:start], "@" * (end - start)]
         at = done = end
@@ -201,6 +208,8 @@ class _Builder:
         return parts[0] if len(parts) == 1 else self.make("alt", parts, self.at(parts[0]))
 
     def alternative(self, parts: list[Any]) -> int:
+        if len(parts) > 1 and parts[1] is not None and parts[1].type == "CONDITION":
+            return self.make("if", [parts[0]], parts[1].start_pos, str(parts[1]).removeprefix("%if"))
         return parts[0]
 
     def conjunction(self, parts: list[int]) -> int:
@@ -260,6 +269,9 @@ class _Builder:
     def template(self, parts: list[Any]) -> int:
         return self.make("template", parts[1:], parts[0].start_pos, str(parts[0]))
 
+    def passed(self, parts: list[Token]) -> int:
+        return self.make("passed", (), parts[0].start_pos, (str(parts[0]), str(parts[1]).removeprefix("::").strip()))
+
     def embedded(self, parts: list[Token]) -> int:
         at = parts[0].start_pos
         if at not in self.bodies:
@@ -285,7 +297,11 @@ class _Builder:
 
     def rule(self, parts: list[Any]) -> Definition:
         tokens = [p for p in parts[:-1] if not isinstance(p, tuple)]
-        made = Definition(str(tokens[-1]), parts[-1], tokens[-1].start_pos)
+        passed = [t for t in tokens if t.type == "PASSED"]
+        name = next(t for t in tokens if t.type in ("RULE", "TERMINAL"))
+        if passed and str(passed[0]) != "::_":
+            self.syntax.source.fail(f"{str(passed[0])!r} stands where a rule takes a parameter, expected '::_'", passed[0].start_pos)
+        made = Definition(str(name), parts[-1], name.start_pos, is_parametric=bool(passed))
         for key, value in (p for p in parts[:-1] if isinstance(p, tuple)):
             setattr(made, key, value)
         return made
@@ -357,3 +373,34 @@ def _made_parser() -> Lark:
 
     text = files(__package__).joinpath("dialect.lark").read_text()
     return lark.Lark(text, parser="lalr", transformer=_Calls(), maybe_placeholders=False)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------------------------------- names and nodes
+
+
+def is_terminal(name: str) -> bool:
+    return name.lstrip("_")[:1].isupper()
+
+
+def kind_of(name: str) -> str:
+    return "terminal" if is_terminal(name) else "rule"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [k for k in known if is_terminal(k) == is_terminal(name)], 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def below(nodes: list[Node], root: int, ends_at: Callable[[Node], bool] | None = None) -> list[int]:
+    """The nodes below `root`, children first; not into those where `ends_at` says so."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        i = stack.pop()
+        if i not in seen:
+            seen.add(i)
+            if ends_at is None or not ends_at(nodes[i]):
+                stack += nodes[i].items
+    return sorted(seen)

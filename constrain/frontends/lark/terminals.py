@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...errors import LimitExceeded, RegexError
+from ...errors import LimitExceeded, RegexError, UnsupportedError
 from ..regex import compile_regex
 from ..regex_syntax import parse, read_flags
 from ..utf8 import Alphabet
@@ -90,7 +90,7 @@ def literal(source: Source, text: str, at: int) -> Pattern:
         value = _unescaped(text[1:end])
     except (SyntaxError, ValueError) as error:
         source.fail(f"bad escape in {text[:60]!r}: {getattr(error, 'msg', error)}", at)
-    if not value:
+    if not value and not is_string:
         source.fail(f"empty terminals are not allowed: {text}", at)
     if is_string:
         return PatternStr(value.replace("\\\\", "\\"), flags, raw=text)
@@ -158,6 +158,9 @@ def language(pattern: Pattern, alphabet: Alphabet, source: Source, at: int, pref
     try:
         tree = parse(pattern.to_regexp(), read_flags(0, ""))
         return first_match(tree, alphabet) if prefer else compile_regex(tree, alphabet)
+    except (LimitExceeded, UnsupportedError) as error:
+        source.place(error, at, f"regex {pattern.value[:60]!r}: ")
+        raise
     except RegexError as error:
         source.fail(f"regex {pattern.value[:60]!r}: {str(error).splitlines()[0].removeprefix('regex: ')}", at)
 

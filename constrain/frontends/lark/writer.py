@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ...errors import UnsatisfiableError
@@ -10,17 +11,41 @@ from .grammar import Grammar
 from .lexing import Lexing
 from .recursion import without_left_recursion
 
-__all__ = ["write"]
+__all__ = ["Written", "write", "write_in_full"]
 
 
 def write(grammar: Grammar, expr_set: Any, reading: str) -> Expr:
     """The texts of the start rule. Raises UnsatisfiableError, naming the rule, where there are none."""
+    return write_in_full(grammar, expr_set, reading).expr
+
+
+@dataclass
+class Written:
+    """An expression, and how the grammar came to be what it is now.
+
+    `origins`: by rule, the one that it is a copy of in another lexical context (itself where it is none). `rewritten`: those
+    whose bodies changed with left recursion; rules without an origin came with them.
+    """
+
+    expr: Expr
+    lexing: Lexing
+    origins: dict[int, int]
+    rewritten: set[int]
+
+
+def write_in_full(grammar: Grammar, expr_set: Any, reading: str) -> Written:
+    """The same, with what stands at each place."""
     rules = grammar.used_rules()
     _check_productive(grammar, rules)
     lexing = Lexing(grammar, expr_set, reading)
     rules = grammar.used_rules()  # lexing may have split them
+    origins = {number: number for number in range(len(grammar.rules))}
+    if lexing.splitter is not None:
+        origins |= {copy: number for (number, _), copy in lexing.splitter.numbers.items()}
+    bodies = [rule.body for rule in grammar.rules]
     without_left_recursion(grammar, rules, grammar.nullable_rules(rules))
-    return Expr(expr_set, _Writer(grammar, expr_set, lexing).root())
+    rewritten = {number for number, body in enumerate(bodies) if grammar.rules[number].body != body}
+    return Written(Expr(expr_set, _Writer(grammar, expr_set, lexing).root()), lexing, origins, rewritten)
 
 
 def _check_productive(grammar: Grammar, rules: list[int]) -> None:
