@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Tokens", "check_required", "node_of", "pieces", "shown", "spell", "text_before", "tokens_of"]
 
 MAX_ID = (1 << 31) - 1
+_ANY_BUT = re.compile(r"\[\^(<[^\]]+>)\]")
 _SPELLING = re.compile(rb"\xfe([^\xfe]+)\xfe|\xff([^\xff]+)\xff")
 Ranges = list[tuple[int, int]]
 
@@ -41,11 +42,11 @@ def spell(required: str) -> bytes:
 
 
 def node_of(expr_set: ExprSet, required: str) -> int:
-    """A special token by its name, or one token out of a list (`[1,5-9]`, `[^1,5-9]`, `[*]`), as a node.
+    """A special token by its name, or one token out of a list (`[1,5-9]`, `[^1,5-9]`, `[^<name>]`, `[*]`), as a node.
 
     ValueError where a list is not well-formed.
     """
-    if required.startswith("["):
+    if required.startswith("[") and not _ANY_BUT.fullmatch(required):
         read_numbers(required)
     expr_set.require(required)
     return expr_set.lexeme(expr_set.literal(spell(required)))
@@ -80,6 +81,8 @@ def tokens_of(required: str, vocabulary: Tokens) -> list[int]:
     if not is_number(required):
         token = vocabulary.special_tokens.get(required)
         return [token] if token is not None and vocabulary.is_token(token) else []
+    if name := _ANY_BUT.fullmatch(required):
+        return [i for i in range(vocabulary.size) if i != vocabulary.special_tokens.get(name[1]) and vocabulary.is_token(i)]
     is_negated, ranges = read_numbers(required)
     size = vocabulary.size
     listed = {i for low, high in ranges for i in range(low, min(high, size - 1) + 1)}
@@ -99,6 +102,8 @@ def check_required(expr_set: ExprSet, root: int, vocabulary: Tokens) -> None:
 
 
 def _problem(required: str, vocabulary: Tokens) -> str | None:
+    if name := _ANY_BUT.fullmatch(required):
+        return None if name[1] in vocabulary.special_tokens else f"names {name[1]}, which is not in the vocabulary"
     if is_number(required):
         is_negated, ranges = read_numbers(required)
         if not is_negated and max(high for _, high in ranges) >= vocabulary.size:

@@ -122,11 +122,6 @@ def test_errors_name_what_is_wrong_and_where(notation, text, message, place):
 
 
 REFUSED = [
-    ("gbnf", "root ::= <think>", "<think>"),
-    ("gbnf", "root ::= !<[12]>", "!<[12]>"),
-    ("xgrammar", "root ::= Token(1, 2)", "Token"),
-    ("xgrammar", 'root ::= "a" ExcludeToken(1)', "ExcludeToken"),
-    ("xgrammar", "root ::= TokenTagDispatch((1, root))", "TokenTagDispatch"),
     ("xgrammar", 'root ::= "a" (= "b") "b"', "look-ahead"),
     ("xgrammar", "root ::= TagDispatch(stop_eos=false)", "stop_eos"),
     ("iso", "root = ? any letter ?;", "special sequence"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 from ...errors import UnsupportedError
+from ...specials import node_of
 from ..triggers import text_until, text_without
 from ..utf8 import ANY
 from .characters import GBNF_ESCAPES, XGRAMMAR_ESCAPES, Escapes, read_class, read_text
@@ -221,11 +222,51 @@ class _Reader:
             self.add(self.definitions.reference(token.text, token.at))
 
     def token(self, token: Token) -> None:
-        self.refuse_token(token.text, token.at)
+        """`<name>` or `<[number]>`, a token of the vocabulary that no text spells; with `!` any other one."""
+        written = token.text.removeprefix("!")
+        name = written[1:-1] if written.startswith("<[") else written
+        if token.text.startswith("!"):
+            name = f"[^{name[1:-1] if name.startswith('[') else name}]"
+        self.add(self.token_node(name, token.at))
 
-    def refuse_token(self, what: str, at: int) -> NoReturn:
-        message = f"{what[:60]} names a token, which is not supported: a grammar is about texts"
-        raise UnsupportedError(what, "in a grammar", self.source.message(message, at))
+    def token_node(self, required: str, at: int) -> int:
+        expr_set = self.definitions.expr_set
+        try:
+            return self.definitions.grammar.add("expr", value=(expr_set, node_of(expr_set, required)))
+        except ValueError as error:
+            self.source.fail(str(error), at)
+
+    def numbers(self, values: list[str], at: int) -> str:
+        if not values or not all(v.isdecimal() for v in values):
+            self.source.fail("tokens are listed by number here: (1, 2)", at)
+        return ",".join(values)
+
+    def token_macro(self, name: Token, positional: list[tuple[tuple[str, ...], int]], named: list[tuple[str, tuple[str, ...], int]]) -> int:
+        """XGrammar's `Token(1, 2)`, `ExcludeToken(1)` and `TokenTagDispatch((1, rule), excludes=(2,))`."""
+        if name.text != "TokenTagDispatch":
+            if named:
+                self.source.fail(f"bad argument {named[0][0]!r} of {name.text}", named[0][2])
+            listed = self.numbers([v for value, _ in positional for v in value], name.at)
+            return self.token_node(f"[{listed}]" if name.text == "Token" else f"[^{listed}]", name.at)
+        grammar, excluded, loops = self.definitions.grammar, list[str](), True
+        for key, value, at in named:
+            if key == "loop_after_dispatch" and value in (("true",), ("false",)):
+                loops = value == ("true",)
+            elif key == "excludes":
+                excluded += self.numbers(list(value), at).split(",")
+            else:
+                raise UnsupportedError(key, "of TokenTagDispatch", self.source.message(f"{key!r} of TokenTagDispatch is not supported", at))
+        ways = []
+        for value, at in positional:
+            if len(value) != 2:
+                self.source.fail("TokenTagDispatch takes pairs of a token and a rule: (1, rule)", at)
+            excluded.append(self.numbers([value[0]], at))
+            ways.append((f"[{value[0]}]", self.definitions.reference(value[1], at), at))
+        free = grammar.repeat(self.token_node(f"[^{','.join(excluded)}]" if excluded else "[*]", name.at), 0, None)
+        calls = grammar.alt(grammar.seq(self.token_node(token, at), rule, *([free] if loops else [])) for token, rule, at in ways)
+        if not ways:
+            return free
+        return grammar.seq(free, grammar.repeat(calls, 0, None) if loops else grammar.optional(calls))
 
     def mark(self, token: Token) -> None:
         definitions = self.definitions
@@ -280,7 +321,7 @@ class _Reader:
     def macro(self, name: Token) -> None:
         positional, named = self.arguments(name)
         if name.text != "TagDispatch":
-            self.refuse_token(name.text, name.at)
+            return self.add(self.token_macro(name, positional, named))
         loops, excludes = True, list[str]()
         for key, value, at in named:
             if key == "loop_after_dispatch" and value in (("true",), ("false",)):
