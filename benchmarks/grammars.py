@@ -77,8 +77,8 @@ def least(runs: list[dict[str, Any]], name: str, key: str) -> list[list[float]]:
 
 def table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
     lines = [
-        "| grammar | steps | first mask, ms: constrain / llguidance | new p50, µs | new p99, µs | again p50, µs | again p99, µs | stopped |",
-        "|---|---|---|---|---|---|---|---|",
+        "| grammar | steps | first mask, ms | new avg | new p50 | new p99 | again avg | again p50 | again p99 | stopped |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     total: dict[tuple[str, str], list[float]] = {}
     refused = []
@@ -96,13 +96,21 @@ def table(results: dict[str, list[dict[str, Any]]]) -> list[str]:
             sides = [[t for text, n in zip(by_engine[e, key], common) for t in text[:n]] for e in ENGINES]
             for e, side in zip(ENGINES, sides):
                 total.setdefault((e, key), []).extend(side)
-            cells += [" / ".join(f"{numpy.percentile(side, q):.2f}" if e == 0 else f"{numpy.percentile(side, q):.1f}" for e, side in enumerate(sides)) for q in (50, 99)]
+            cells += figures(*sides)
         lengths = results["constrain"][0][name]["lengths"]
         stopped = [sum(len(text) < n for text, n in zip(by_engine[e, "new"], lengths)) for e in ENGINES]
         lines.append(f"| {name} | {kept} | {first[0]:.1f} / {first[1]:.1f} | {' | '.join(cells)} | {stopped[0]} / {stopped[1]} of {len(lengths)} |")
-    cells = [" / ".join(f"{numpy.percentile(total[e, key], q):.2f}" for e in ENGINES) for key in ("new", "again") for q in (50, 99)]
+    cells = [cell for key in ("new", "again") for cell in figures(*(total[e, key] for e in ENGINES))]
     lines.append(f"| **all** | {len(total['constrain', 'new'])} | | {' | '.join(cells)} | |")
+    both = figures(*(total[e, "new"] + total[e, "again"] for e in ENGINES))
+    lines += ["", f"Both readings of all texts together, µs: average {both[0]}, p50 {both[1]}, p99 {both[2]} (constrain / llguidance)."]
     return [*lines, "", f"Not compared, since one engine refuses them: {'; '.join(refused)}." if refused else ""]
+
+
+def figures(*sides: list[float]) -> list[str]:
+    """Average, median and 99th percentile, side by side."""
+    rows = [(numpy.mean(side), *numpy.percentile(side, [50, 99])) for side in sides]
+    return [" / ".join(f"{row[k]:.2f}" if row[k] < 10 else f"{row[k]:.0f}" for row in rows) for k in range(3)]
 
 
 def main() -> None:
@@ -132,7 +140,7 @@ def main() -> None:
             "# Masks of grammars",
             "",
             f"`python -m benchmarks.grammars --repeats {options.repeats}` on {machine['date']}: {machine['processor']}, {machine['cores']} shared cores, "
-            f"Python {machine['python']}; {versions}. constrain first, then llguidance; of each step the least of {options.repeats} processes.",
+            f"Python {machine['python']}; {versions}. µs a step; constrain / llguidance; of each step the least of {options.repeats} processes.",
             "",
         ]
         options.report.write_text("\n".join([*head, *lines]).rstrip() + "\n")
