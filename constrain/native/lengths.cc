@@ -252,15 +252,16 @@ uint32_t ExprSet::TakeEntry(EntrySource* entry, TakenKeys* taken, bool only_look
   return best;
 }
 
+// Those found are taken out of the language, so that a value with many spellings is met but once.
 bool ExprSet::HasDistinct(ExprId item, uint32_t count) {
-  MinLength(item);
-  EntrySource entry;
-  TakenKeys taken;
-  ExprId blocked = kNoMatch;
-  OpenEntry(item, 0, &blocked, &entry);
-  for (uint32_t i = 0; i < count; ++i) {
-    if (entry.keyed.empty()) return entry.plain != kInfinite;
-    if (TakeEntry(&entry, &taken, /*only_look=*/false) == kInfinite) return false;
+  const std::vector<ExprId> parts = Alternatives(item);
+  for (uint32_t used = 0, i = 0; i < count; ++i) {
+    uint32_t text = 0;
+    const bool found = std::any_of(parts.begin(), parts.end(), [&](ExprId part) {
+      return ShortText(ExcludeUsed(nodes_[part].a, used), 0, &text);
+    });
+    if (!found) return false;
+    used = AddUsed(used, text);
   }
   return true;
 }

@@ -82,6 +82,7 @@ class MaskBuilder {
   void AddDoubt(int32_t token);
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
+  void PrepareLexemes();
   void Add(ExprId e, uint32_t root);
   bool StaysAlive(ExprId greedy, ExprId tail);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared, uint32_t root);
