@@ -37,7 +37,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(0, state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(0, state, set_->node(state).has_greedy ? 1500 : kPlainNodes)) {
     visited_.clear();
     todo_.emplace_back(state, 0);
     while (!todo_.empty()) {
