@@ -37,7 +37,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(0, state, kPlainNodes)) {
+  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(0, state, set_->node(state).has_greedy ? 1500 : kPlainNodes)) {
     visited_.clear();
     todo_.emplace_back(state, 0);
     while (!todo_.empty()) {
@@ -174,7 +174,33 @@ bool MaskBuilder::StaysAlive(ExprId greedy, ExprId tail) {
   return exits && set_->HasExit(tail, ByteSet(exits->certain));
 }
 
+// Inside a name, a comment, a string: the states of a grammar's lexemes that stay what they are by many bytes take a walk of
+// the whole trie, once in a process. It is made here, so that no step has to wait for it.
+void MaskBuilder::PrepareLexemes() {
+  constexpr size_t kMostLexemes = 64, kMostStates = 64;
+  constexpr uint32_t kManyBytes = 16;
+  std::unordered_set<ExprId> seen;
+  size_t num_lexemes = 0;
+  for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end && num_lexemes < kMostLexemes; ++e) {
+    if (set_->node(e).kind != Kind::kGreedy || !seen.insert(e).second) continue;
+    ++num_lexemes;
+    std::vector<ExprId> states{e};
+    for (size_t i = 0; i < states.size() && states.size() < kMostStates; ++i) {
+      set_->Refuel();
+      const ExprId s = states[i];
+      uint32_t staying = 0;
+      for (const std::string& bytes : set_->LiveClasses(s)) {
+        const ExprId next = set_->Step(s, static_cast<uint8_t>(bytes[0]));
+        if (next == s) staying += static_cast<uint32_t>(bytes.size());
+        if (seen.insert(next).second) states.push_back(next);
+      }
+      if (staying >= kManyBytes) Shared(s, /*only_known=*/false);
+    }
+  }
+}
+
 bool MaskBuilder::Prepare() {
+  PrepareLexemes();
   if (!set_->has_substrings()) return false;
   std::vector<std::pair<uint32_t, ExprId>> heap;  // the widest first
   std::unordered_set<ExprId> seen;

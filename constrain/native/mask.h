@@ -63,7 +63,8 @@ class MaskBuilder {
   // `closure`: kAnything where single bytes are tokens; else the language of all token sequences, and a token counts
   // as allowed only where the rest can be spelled too.
   void Build(ExprId state, ExprId closure, MaskParts* out);
-  // Finds ahead of time what would take longest: the masks where parts of a long text begin. False where there is nothing.
+  // Finds ahead of time what would take longest: inside a grammar's lexemes, and where parts of a long text begin. False where
+  // there are no such parts.
   bool Prepare();
   // May a token end a key that goes on in the state as one that has come before?
   bool KeyMatters(ExprId state);
@@ -71,7 +72,7 @@ class MaskBuilder {
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr size_t kPlainNodes = 1500, kPlainNodesOfGrammar = 400, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
   static constexpr uint64_t kWithoutExits = 0xE817, kBelowNode = 0xBE10;
 
   template <typename F>
@@ -82,6 +83,7 @@ class MaskBuilder {
   void AddDoubt(int32_t token);
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
+  void PrepareLexemes();
   void Add(ExprId e, uint32_t root);
   bool StaysAlive(ExprId greedy, ExprId tail);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared, uint32_t root);
