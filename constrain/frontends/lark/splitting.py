@@ -6,6 +6,9 @@ that have rivals, and a rule is written once for each class that comes before it
 behind any of the terminals that it may end with: the union of their classes, which asks no terminal too few. Mostly there
 is one class, and nothing is split.
 
+Splitting by the class behind a rule as well was tried: grammars/sql.lark then agreed with Lark on all of 1,000 mutated texts
+instead of 998 (`t.* fromk` is not read as `from k`), with 181 rules instead of 82 and new masks four times as slow.
+
 Held by tests/test_lark.py and test_grammars.py.
 """
 
