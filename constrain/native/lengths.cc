@@ -403,7 +403,8 @@ uint32_t ExprSet::SearchMinLength(ExprId start) {
   std::unordered_set<ExprId> seen{start};
   uint32_t best = kInfinite, best_from = 0;
   for (uint32_t head = 0; head < queue.size() && queue[head].depth + 1 < best; ++head) {
-    if (queue.size() > max_search_states_) return ++num_loose_lengths_, queue[head].depth + 1;
+    const bool is_spent = queue.size() > max_search_states_ || fuel_ < max_steps_ / 2;  // the rest of the steps are for others
+    if (is_spent) return ++num_loose_lengths_, queue[head].depth + 1;
     const Visit v = queue[head];
     const uint32_t p = Classes(v.state);
     for (uint32_t c = 0; c < partitions_.num_classes(p); ++c) {
