@@ -154,6 +154,19 @@ class Grammar:
 
     def nullable_nodes(self, roots: Iterable[int], rules: set[int]) -> dict[int, bool]:
         """Which nodes below `roots` have the empty text."""
+
+        def is_nullable(node: Node) -> bool:
+            if node.kind == "expr":
+                return bool(node.value[0].nullable(node.value[1]))
+            return node.value in rules if node.kind == "rule" else self.terminals[node.value].nullable
+
+        return self.folded(roots, is_nullable)
+
+    def is_productive(self, root: int, rules: set[int]) -> bool:
+        return self.folded([root], lambda node: node.kind != "rule" or node.value in rules)[root]
+
+    def folded(self, roots: Iterable[int], leaf: Callable[[Node], bool]) -> dict[int, bool]:
+        """By node: all of a sequence, any of the alternatives, a repetition that may be none; `leaf` says the rest."""
         found: dict[int, bool] = {}
         for i in self.reachable(roots):
             node = self.nodes[i]
@@ -162,26 +175,25 @@ class Grammar:
                 found[i] = all(values) if node.kind == "seq" else any(values)
             elif node.kind == "repeat":
                 found[i] = node.value[0] == 0 or found[node.items[0]]
-            elif node.kind == "rule":
-                found[i] = node.value in rules
-            elif node.kind == "expr":
-                found[i] = node.value[0].nullable(node.value[1])
             else:
-                found[i] = self.terminals[node.value].nullable
+                found[i] = leaf(node)
         return found
 
-    def is_productive(self, root: int, rules: set[int]) -> bool:
-        found: dict[int, bool] = {}
-        for i in self.reachable([root]):
+    def at_edge(self, root: int, empty: dict[int, bool], last: bool = False) -> set[int]:
+        """The nodes below `root` where its texts may begin, or end; `empty` are those that have the empty text."""
+        seen: set[int] = set()
+        stack = [root]
+        while stack:
+            i = stack.pop()
+            if i in seen:
+                continue
+            seen.add(i)
             node = self.nodes[i]
-            if node.kind in ("seq", "alt"):
-                values = (found[k] for k in node.items)
-                found[i] = all(values) if node.kind == "seq" else any(values)
-            elif node.kind == "repeat":
-                found[i] = node.value[0] == 0 or found[node.items[0]]
-            else:
-                found[i] = node.kind != "rule" or node.value in rules
-        return found[root]
+            for k in reversed(node.items) if last else node.items:
+                stack.append(k)
+                if node.kind == "seq" and not empty[k]:
+                    break
+        return seen
 
     def drop_endless(self) -> None:
         """Takes out the alternatives that have no text, as those have whose conditions never hold."""

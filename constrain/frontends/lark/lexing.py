@@ -42,7 +42,7 @@ MAX_TERMINALS = 20_000
 
 
 class Neighbours:
-    """Which terminals may stand beside which: a set of terminals is an int, bit t for terminal t.
+    """Which terminals may stand beside which, in grammars too large for places.py: a set is an int, bit t for terminal t.
 
     Parts that are expressions (`%json`) have numbers behind those of the terminals; the highest bit is the start of the text.
     """
@@ -164,13 +164,14 @@ class Lexing:
             return
         self.rules = grammar.used_rules()
         nullable = grammar.nullable_rules(self.rules)
-        self.neighbours = Neighbours(grammar, self.rules, nullable)
+        nodes = grammar.reachable(grammar.rules[r].body for r in self.rules)
         found = contexts(grammar, self.rules, nullable)
         asked_first, self.places = found if found else (0, None)
+        self.neighbours = None if found else Neighbours(grammar, self.rules, nullable)
         self.ignored = reduce(or_, (1 << t for t in grammar.ignored), 0)
-        self.used = (1 << len(self.terminals)) - 1 if reading == "basic" else self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in self.neighbours.nodes if grammar.nodes[i].kind == "term"), 0)
+        self.used = (1 << len(self.terminals)) - 1 if reading == "basic" else self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in nodes if grammar.nodes[i].kind == "term"), 0)
         self.first_bytes = [self.bytes_of(self.set.live_bytes(t.root)) for t in self.terminals]
-        self.opaque_bytes = {number: self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i, number in self.neighbours.opaque.items()}
+        self.opaque_bytes = {self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i in nodes if grammar.nodes[i].kind == "expr"}
         self.rivals_of = _Rivals(self)
         self.separators = [t for t in grammar.ignored if self.separates(t)]
         self.classes: list[dict[int, int]] = []  # by class, the rivals of each terminal
@@ -229,7 +230,8 @@ class Lexing:
         if self.reading == "dynamic":
             return int(self.set.lexeme(self.terminals[number].root))
         if self.places is None:
-            return self.lexeme(number, self.context(self.neighbours.before.get(place, 0)), self.neighbours.following[number])
+            assert self.neighbours is not None
+            return self.lexeme(number, self.context(self.neighbours, place), self.neighbours.following[number])
         if self.splitter is not None:
             rivals = self.classes[self.splitter.class_before[place]].get(number, self.used)
             return self.lexeme(number, rivals, self.places[self.splitter.place_of[place]].behind)
@@ -244,16 +246,15 @@ class Lexing:
             return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, most))
         return int(self.set.repeat(union([self.lexeme(t, self.used, self.used & ~self.ignored) for t in self.grammar.ignored]), 0, most))
 
-    def context(self, before: int) -> int:
-        """The terminals that are asked for behind any of `before`."""
+    def context(self, n: Neighbours, place: int) -> int:
+        """The terminals that are asked for at a place of a grammar that is too large to tell its places apart."""
+        before = n.before.get(place, 0)
         if self.reading == "basic":
             return self.used
         if before not in self.contexts:
-            n, found = self.neighbours, 0
+            found = n.first.get(self.grammar.rules[self.grammar.start].body, 0) if before & n.at_start else 0
             for t in members(before & ~n.at_start):
                 found |= n.following[t]
-            if before & n.at_start:
-                found |= n.first.get(self.grammar.rules[self.grammar.start].body, 0)
             self.contexts[before] = (found | self.ignored) & self.used
         return self.contexts[before]
 
@@ -398,7 +399,7 @@ class Lexing:
         return self.bytes_of_sets[terminals]
 
     def find_bytes(self, terminals: int) -> set[int]:
-        return {self.first_bytes[t] for t in members(terminals) if t < len(self.terminals)} | set(self.opaque_bytes.values())
+        return {self.first_bytes[t] for t in members(terminals) if t < len(self.terminals)} | self.opaque_bytes
 
 
 def _has_flags_of(regex: Terminal, string: Terminal) -> bool:

@@ -68,22 +68,8 @@ class _Rewriter:
 
     def beginnings(self, rule: int) -> list[int]:
         """The rules that a text of `rule` may begin with, behind nothing."""
-        grammar, found = self.grammar, []
-        body, empty = grammar.rules[rule].body, self.empty
-        stack, seen = [body], set()
-        while stack:
-            i = stack.pop()
-            if i in seen:
-                continue
-            seen.add(i)
-            node = grammar.nodes[i]
-            if node.kind == "rule":
-                found.append(node.value)
-            for k in node.items:
-                stack.append(k)
-                if node.kind == "seq" and not empty[k]:
-                    break
-        return found
+        edge = self.grammar.at_edge(self.grammar.rules[rule].body, self.empty)
+        return [node.value for i in sorted(edge) if (node := self.grammar.nodes[i]).kind == "rule"]
 
     def components(self, rules: list[int]) -> list[list[int]]:
         """The strongly connected sets of rules that begin with each other (Tarjan 1972), without recursion."""
@@ -129,20 +115,8 @@ class _Rewriter:
         """Splits a part; what is in front only is looked at, children first, without recursion."""
         grammar = self.grammar
         empty = grammar.nullable_nodes([root], self.nullable)
-        needed: set[int] = set()
-        stack = [root]
-        while stack:
-            i = stack.pop()
-            if i in needed:
-                continue
-            needed.add(i)
-            node = grammar.nodes[i]
-            for k in node.items:
-                stack.append(k)
-                if node.kind == "seq" and not empty[k]:
-                    break
         found: dict[int, Split] = {}
-        for i in sorted(needed):
+        for i in sorted(grammar.at_edge(root, empty)):
             found[i] = self.split_node(i, found, empty, component)
         return found[root]
 
