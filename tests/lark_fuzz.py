@@ -107,7 +107,10 @@ def mutated(rng: random.Random, text: str, letters: str) -> str:
 def disagreements(seed: int, num_samples: int = 10, num_mutated: int = 25) -> list[str]:
     """What constrain and Lark judge differently, for one grammar in each reading."""
     rng = random.Random(seed)
-    grammar = random_grammar(rng)
+    return disagreements_about(random_grammar(rng), rng, f"seed {seed}", num_samples, num_mutated)
+
+
+def disagreements_about(grammar: str, rng: random.Random, name: str, num_samples: int, num_mutated: int, letters: str = LETTERS) -> list[str]:
     found = []
     for reading in ("contextual", "basic", "dynamic"):
         accepts = lark_verdict(grammar, reading)
@@ -122,8 +125,8 @@ def disagreements(seed: int, num_samples: int = 10, num_mutated: int = 25) -> li
         except constrain.LarkError as error:
             assert "can never end" in str(error), error
             continue
-        letters = LETTERS + "".join(samples)
-        texts = dict.fromkeys([*samples, *(mutated(rng, rng.choice(samples), letters) for _ in range(num_mutated))])
+        near = letters + "".join(samples)
+        texts = dict.fromkeys([*samples, *(mutated(rng, rng.choice(samples), near) for _ in range(num_mutated))])
         for text in texts:
             if reading == "dynamic" and len(text) > 14:  # Lark's parser takes too long
                 continue
@@ -132,7 +135,7 @@ def disagreements(seed: int, num_samples: int = 10, num_mutated: int = 25) -> li
             except constrain.LimitExceeded:
                 continue
             if mine != accepts(text):
-                found.append(f"seed {seed}, {reading}: {text!r} is accepted by {'constrain' if mine else 'Lark'} alone\n{grammar}")
+                found.append(f"{name}, {reading}: {text!r} is accepted by {'constrain' if mine else 'Lark'} alone\n{grammar}")
                 break
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import time
 
@@ -13,7 +14,7 @@ from constrain._native import ExprSet
 from constrain.frontends.lark.preference import first_match
 from constrain.frontends.regex_syntax import parse
 from constrain.frontends.utf8 import Utf8Alphabet
-from tests.lark_fuzz import disagreements
+from tests.lark_fuzz import disagreements, disagreements_about, lark_verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore:lark. never used")
 
@@ -56,6 +57,28 @@ def test_a_place_is_lexed_by_what_came_before_it():
     # `b` stands behind "(" where a keyword may come, and behind "s" where none may.
     expr = constrain.lark('start: b | "s" NAME\nb: "(" (NAME | start) ")"\nNAME: /[a-z]+/')
     assert expr.matches("sx") and expr.matches("ss") and expr.matches("(sx)") and not expr.matches("(s)") and not expr.matches("(s x)")
+
+
+KINDS = {  # behind `a` there may be another name and then the keyword, behind `*` the keyword only
+    "a list": 'start: item ("," item)* tail?\nitem: a | NAME "." "*" | "*"',
+    "a repetition of them": 'start: item* tail\nitem: "," a | "*"',
+    "counted": 'start: item~2..3 tail\nitem: "," a | "*"',
+    "counted from two on": 'start: item~2 item* tail\nitem: "," a | "*"',
+    "optional": 'start: "," item? tail\nitem: a | "*"',
+    "left-recursive": 'start: table tail\ntable: a | table "," a | table "*" "."',
+    "containing itself": 'start: table tail\ntable: a | "," table | "." table "*"',
+    "one in another": 'start: whole tail\nwhole: (item ".")* item\nitem: inner | "," inner\ninner: a | "*"',
+    "one that may be empty": 'start: "." item tail\nitem: ("," a)?',
+    "one in two places": 'start: (item tail ";" | "." item "," item ";")+\nitem: a | "*"',
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_follows_is_lexed_by_how_a_rule_ended(name):
+    grammar = KINDS[name] + '\ntail: "from" NAME\na: NAME NAME?\nNAME: /[a-z]+/\n%ignore " "'
+    assert lark_verdict(grammar, "contextual") is not None
+    for seed in range(5):
+        assert disagreements_about(grammar, random.Random(seed), name, 40, 200, "from,*. a" * 3) == []
 
 
 @pytest.mark.parametrize("seed", range(24))

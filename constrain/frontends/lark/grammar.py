@@ -34,6 +34,7 @@ class Rule:
     name: str
     body: int
     at: int = 0
+    is_marked: bool = False  # is something asked of its texts (marks.py)?
 
 
 @dataclass

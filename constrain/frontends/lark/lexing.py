@@ -30,6 +30,7 @@ from typing import Any
 
 from ...errors import LimitExceeded
 from ..utf8 import Utf8Alphabet
+from .classes import Classes
 from .grammar import Grammar
 from .places import Context, contexts, members
 from .splitting import Splitter
@@ -166,7 +167,7 @@ class Lexing:
         nullable = grammar.nullable_rules(self.rules)
         nodes = grammar.reachable(grammar.rules[r].body for r in self.rules)
         found = contexts(grammar, self.rules, nullable)
-        asked_first, self.places = found if found else (0, None)
+        self.places = found.around if found else None
         self.neighbours = None if found else Neighbours(grammar, self.rules, nullable)
         self.ignored = reduce(or_, (1 << t for t in grammar.ignored), 0)
         self.used = (1 << len(self.terminals)) - 1 if reading == "basic" else self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in nodes if grammar.nodes[i].kind == "term"), 0)
@@ -174,49 +175,9 @@ class Lexing:
         self.opaque_bytes = {self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i in nodes if grammar.nodes[i].kind == "expr"}
         self.rivals_of = _Rivals(self)
         self.separators = [t for t in grammar.ignored if self.separates(t)]
-        self.classes: list[dict[int, int]] = []  # by class, the rivals of each terminal
-        self.unions: dict[frozenset[int], int] = {}
-        self.class_numbers: dict[tuple[int, int], int] = {}
-        if reading == "contextual" and self.places is not None:
-            self.split(asked_first, self.places, nullable)
-
-    def split(self, asked_first: int, places: dict[int, Context], nullable: set[int]) -> None:
-        """Splits the rules where what the lexer asks for makes two lexemes of one place."""
-        first = self.class_of(asked_first, asked_first)
-        behind = {i: self.class_of(context.asked_next, context.behind) for i, context in places.items()}
-        if len(self.classes) > 1:
-            self.splitter = Splitter(self.grammar, behind, nullable, self.united_class)
-            self.splitter.split(first)
-
-    def class_of(self, asked: int, behind: int) -> int:
-        """The number of a class in which each terminal that may come has just the rivals that are asked for."""
-        key = (asked, behind)
-        if key not in self.class_numbers:
-            self.class_numbers[key] = self.find_class(asked, behind)
-        return self.class_numbers[key]
-
-    def find_class(self, asked: int, behind: int) -> int:
-        asked = (asked | self.ignored) & self.used
-        mine = {t: self.rivals_of(t) & asked for t in members(behind & self.used & ~self.ignored)}
-        for number, known in enumerate(self.classes):
-            if all(known.get(t, rivals) == rivals for t, rivals in mine.items()):
-                known.update(mine)
-                return number
-        self.classes.append(mine)
-        return len(self.classes) - 1
-
-    def united_class(self, several: frozenset[int]) -> int:
-        """The class in which each terminal has all the rivals that it has in one of these."""
-        if several not in self.unions:
-            united: dict[int, int] = {}
-            for number in several:
-                for t, rivals in self.classes[number].items():
-                    united[t] = united.get(t, 0) | rivals
-            same = [n for n in several if all(self.classes[n].get(t) == rivals for t, rivals in united.items())]
-            if not same:
-                self.classes.append(united)
-            self.unions[several] = same[0] if same else len(self.classes) - 1
-        return self.unions[several]
+        if reading == "contextual" and found:
+            splitter = Splitter(grammar, Classes(self), found, nullable)
+            self.splitter = splitter if splitter.is_needed else None
 
     @staticmethod
     def bytes_of(data: bytes) -> int:
@@ -233,7 +194,7 @@ class Lexing:
             assert self.neighbours is not None
             return self.lexeme(number, self.context(self.neighbours, place), self.neighbours.following[number])
         if self.splitter is not None:
-            rivals = self.classes[self.splitter.class_before[place]].get(number, self.used)
+            rivals = self.splitter.classes.rivals[self.splitter.class_before[place]].get(number, self.used)
             return self.lexeme(number, rivals, self.places[self.splitter.place_of[place]].behind)
         found = self.places[place]
         asked = self.used if self.reading == "basic" else (found.asked | self.ignored) & self.used

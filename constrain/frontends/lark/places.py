@@ -20,7 +20,7 @@ from operator import or_
 
 from .grammar import Grammar
 
-__all__ = ["Context", "contexts", "members"]
+__all__ = ["Context", "Contexts", "contexts", "members"]
 
 MAX_PLACES = 4000
 MAX_STATES = 3000
@@ -315,8 +315,17 @@ class Context:
     behind: int = 0
 
 
-def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> tuple[int, dict[int, Context]] | None:
-    """The terminals asked for first, and by node what surrounds it; None where the grammar is too large for this."""
+@dataclass(slots=True)
+class Contexts:
+    """The terminals asked for first; by node what surrounds it; by rule the terminals that may follow it."""
+
+    asked_first: int
+    around: dict[int, Context]
+    follow: dict[int, int]
+
+
+def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> Contexts | None:
+    """What the lexer asks for where; None where the grammar is too large for this."""
     places = Places(grammar, rules, nullable)
     if len(places.places) > MAX_PLACES:
         return None
@@ -349,4 +358,4 @@ def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> tuple[in
     for i in places.twins:
         if (twin := places.twin(i)) in found:
             found[i] = found[twin]
-    return asked_first, found
+    return Contexts(asked_first, found, {rule: analysis.follows[body] for rule, body in places.of_rule.items()})

@@ -394,6 +394,7 @@ class LarkReader:
             attributes = self.read_attributes(definition, file)
             if self.keeps_marks and definition.attributes.keys() - LANGUAGE:
                 self.marks[number] = read_mark(definition, file.source)
+                self.grammar.rules[number].is_marked = True
             if attributes:
                 bodies.append(self.lexeme_rule(definition, file, attributes, self.marks.get(number)))
             else:

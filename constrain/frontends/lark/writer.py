@@ -41,7 +41,7 @@ def write_in_full(grammar: Grammar, expr_set: Any, reading: str) -> Written:
     rules = grammar.used_rules()  # lexing may have split them
     origins = {number: number for number in range(len(grammar.rules))}
     if lexing.splitter is not None:
-        origins |= {copy: number for (number, _), copy in lexing.splitter.numbers.items()}
+        origins |= lexing.splitter.origins
     bodies = [rule.body for rule in grammar.rules]
     without_left_recursion(grammar, rules, grammar.nullable_rules(rules))
     rewritten = {number for number, body in enumerate(bodies) if grammar.rules[number].body != body}
