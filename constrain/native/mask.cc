@@ -160,7 +160,7 @@ void MaskBuilder::Add(ExprId e, uint32_t root) {
   const bool has_exits = tail != kEmptyString;
   auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits, root) : nullptr;
   if (!shared) {
-    if (WalkWithin(root, e, kPlainNodes)) return;
+    if (WalkWithin(root, e, root && is_regular ? kPlainNodesBelow : kPlainNodes)) return;
     if (!is_regular) return static_cast<void>(WalkWithin(root, e, kNoBound));
     shared = Shared(head, /*only_known=*/false, has_exits, root);
   }

@@ -72,7 +72,7 @@ class MaskBuilder {
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kPlainNodesOfGrammar = 400, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr size_t kPlainNodes = 1500, kPlainNodesBelow = 100, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
   static constexpr uint64_t kWithoutExits = 0xE817, kBelowNode = 0xBE10;
 
   template <typename F>
