@@ -22,20 +22,22 @@ MAX_REGEXES = 3
 
 
 class Classes:
-    """`rivals` by class and terminal; `regexes` by class: those asked for that are a rival of something, a name for instance.
+    """`rivals` by class and terminal; `asked` by class: what is asked for there among those that are a rival of something.
 
-    Of the latter the three that are rivals of most are looked at. All sets of terminals are ints.
+    `regexes`: the three that are rivals of most, a name for instance. All sets of terminals are ints.
     """
 
     def __init__(self, lexing: Lexing) -> None:
         self.used = lexing.used
         self.ignored = lexing.ignored
         self.rivals_of = lexing.rivals_of
-        regexes = reduce(or_, (1 << t for t in members(self.used & ~self.ignored) if not lexing.terminals[t].is_string), 0)
-        count = Counter(r for t in members(self.used & ~self.ignored) for r in members(self.rivals_of(t) & regexes))
-        self.looked_at = reduce(or_, (1 << r for r, _ in count.most_common(MAX_REGEXES)), 0)
+        terminals = self.used & ~self.ignored
+        count = Counter(r for t in members(terminals) for r in members(self.rivals_of(t) & terminals))
+        self.looked_at = reduce(or_, (1 << r for r in count), 0)
+        common = [r for r, _ in count.most_common() if not lexing.terminals[r].is_string]
+        self.regexes = reduce(or_, (1 << r for r in common[:MAX_REGEXES]), 0)
         self.rivals: list[dict[int, int]] = []
-        self.regexes: list[int] = []
+        self.asked: list[int] = []
         self.known: dict[tuple[int, int], int] = {}
         self.unions: dict[frozenset[int], int] = {}
 
@@ -49,16 +51,16 @@ class Classes:
     def find(self, asked: int, behind: int) -> int:
         asked = (asked | self.ignored) & self.used
         mine = {t: self.rivals_of(t) & asked for t in members(behind & self.used & ~self.ignored)}
-        regexes = asked & self.looked_at
+        looked_at = asked & self.looked_at
         for number, known in enumerate(self.rivals):
-            if self.regexes[number] == regexes and all(known.get(t, rivals) == rivals for t, rivals in mine.items()):
+            if self.asked[number] == looked_at and all(known.get(t, rivals) == rivals for t, rivals in mine.items()):
                 known.update(mine)
                 return number
-        return self.add(mine, regexes)
+        return self.add(mine, looked_at)
 
-    def add(self, rivals: dict[int, int], regexes: int) -> int:
+    def add(self, rivals: dict[int, int], asked: int) -> int:
         self.rivals.append(rivals)
-        self.regexes.append(regexes)
+        self.asked.append(asked)
         return len(self.rivals) - 1
 
     def united(self, classes: Iterable[int]) -> int:
@@ -71,13 +73,13 @@ class Classes:
             for number in several:
                 for t, rivals in self.rivals[number].items():
                     united[t] = united.get(t, 0) | rivals
-            regexes = reduce(or_, (self.regexes[number] for number in several))
-            same = [n for n in sorted(several) if self.rivals[n] == united and self.regexes[n] == regexes]
-            self.unions[several] = same[0] if same else self.add(united, regexes)
+            asked = reduce(or_, (self.asked[number] for number in several))
+            same = [n for n in sorted(several) if self.rivals[n] == united and self.asked[n] == asked]
+            self.unions[several] = same[0] if same else self.add(united, asked)
         return self.unions[several]
 
     def told_apart_by(self, terminals: int) -> int:
-        """The regexes that are a rival of one of the terminals."""
+        """The rivals of any of the terminals."""
         return reduce(or_, (self.rivals_of(t) for t in members(terminals & ~self.ignored)), 0) & self.looked_at
 
     def are_several(self) -> bool:

@@ -3,11 +3,12 @@
 After `AS` a word is a name whatever it spells; at the start of a statement it may be a keyword. Where one rule stands in both
 places its first terminal is two lexemes. So a rule is written once for each class (classes.py) of what may come before it.
 
-What comes behind a rule depends on the terminal that it ended with. Where these ask for the same regexes among the
-rivals of what follows, as they mostly do, their classes are united: that asks no terminal too few. Else the rule ends in several
+What comes behind a rule depends on the terminal that it ended with. Where the same rivals of what may follow are asked for
+behind two of them, as mostly, their classes are united, which asks no terminal too few. Else the rule ends in several
 *kinds* (`t.*` may not be followed by a name, `t.a` may: only the first lets `fromage` be read as `from` and `age`), and is
-written in place with what follows each kind behind it, so that beginnings which kinds have in common stay one; rules that
-contain themselves, and those that are marked, become a rule for each kind instead.
+written in place with what follows each kind behind it, so that beginnings which kinds have in common stay one. Rules that
+contain themselves become a rule for each kind instead; as these cost a step for each kind, they are told apart by regexes only,
+by whether a name may follow, not by which words are none there. Two states of the parser at one place stay united.
 
 A *frame* says what follows: nothing (`DONE`), the end of a rule in one of its kinds, the rest of a sequence, the next round
 of a repetition. Data flow: `ends` finds forwards which classes a part ends with, `part` writes it backwards.
@@ -28,6 +29,7 @@ __all__ = ["Splitter"]
 
 DONE = 0  # the frame behind which nothing follows, in whatever class
 MAX_NODES = 200_000
+MAX_KINDS = 4
 
 Ends = tuple[int, ...]
 Run = Generator["Run", Any, Any]  # yields other runs and is sent what they return
@@ -53,11 +55,12 @@ class Splitter:
         self.first = self.edges(rules, last=False, value=lambda i: grammar.nodes[i].value if grammar.nodes[i].kind == "term" else -1)
         self.last = self.edges(rules, last=True, value=self.class_behind.__getitem__)
         self.told_apart = {r: classes.told_apart_by(contexts.follow[r] & classes.used) for r in rules}
+        self.tell_fewer_apart(rules)
         try:
             self.split(rules)
         except _TooLarge:  # then every rule ends in one kind
             self.told_apart = dict.fromkeys(rules, 0)
-            classes.regexes = [0] * len(classes.regexes)
+            classes.asked = [0] * len(classes.asked)
             self.split(rules)
 
     def split(self, rules: list[int]) -> None:
@@ -75,7 +78,8 @@ class Splitter:
         self.known_ends: dict[tuple[int, int], Ends] = {}
         self.known_parts: dict[tuple[int, int, int], int] = {}
         self.dead = grammar.alt([])
-        self.in_place = self.find_in_place(rules)
+        below = self.of_several_kinds(rules)
+        self.in_place = {r for r in below if r not in below[r] and not grammar.rules[r].is_marked}
         start = self.rule(grammar.start, self.first_class)
         while self.waiting:
             number, run = self.waiting.pop()
@@ -90,7 +94,7 @@ class Splitter:
         grammar = self.grammar
         found: dict[int, set[int]] = {r: set() for r in rules}
         empty = grammar.nullable_nodes([grammar.rules[r].body for r in rules], self.nullable)
-        users: dict[int, set[int]] = {}
+        users = self.ending_with = dict[int, set[int]]()
         work = list(rules)
         while work:
             r = work.pop()
@@ -108,10 +112,10 @@ class Splitter:
         return found
 
     def grouped(self, classes: Iterable[int], told_apart: int = -1) -> Ends:
-        """The classes, those united that ask for the same ones of these regexes."""
+        """The classes, those united that ask for the same ones of these terminals."""
         groups: dict[int, set[int]] = {}
         for c in classes:
-            groups.setdefault(self.classes.regexes[c] & told_apart, set()).add(c)
+            groups.setdefault(self.classes.asked[c] & told_apart, set()).add(c)
         return tuple(self.classes.united(groups[kind]) for kind in sorted(groups))
 
     def kinds(self, rule: int, before: int) -> Ends:
@@ -122,21 +126,27 @@ class Splitter:
             self.known_kinds[key] = self.grouped(self.last[rule] | {before} if may_be_empty else self.last[rule], self.told_apart[rule])
         return self.known_kinds[key]
 
-    def find_in_place(self, rules: list[int]) -> set[int]:
-        """The rules of several kinds that are written where they are used."""
+    def of_several_kinds(self, rules: Iterable[int]) -> dict[int, set[int]]:
+        """The rules that end in several kinds, and those among them that are below each."""
         grammar = self.grammar
         several = {r for r in rules if len(self.grouped(self.last[r], self.told_apart[r])) > 1}
-        inner = {r: {n.value for i in grammar.reachable([grammar.rules[r].body]) if (n := grammar.nodes[i]).kind == "rule"} & several for r in several}
-        found = set[int]()
+        found: dict[int, set[int]] = {}
         for rule in several:
-            seen, work = set[int](), [rule]
-            while work:
-                new = inner[work.pop()] - seen
-                seen |= new
-                work += new
-            if rule not in seen and not grammar.rules[rule].is_marked:
-                found.add(rule)
-        return found
+            inner = {n.value for i in grammar.reachable([grammar.rules[rule].body]) if (n := grammar.nodes[i]).kind == "rule"}
+            found[rule] = inner & several
+        return {rule: _all_below(rule, found) for rule in several}
+
+    def tell_fewer_apart(self, rules: list[int]) -> None:
+        """Rules that contain themselves, or would have too many kinds, and those that may end with them, by regexes alone."""
+        below = self.of_several_kinds(rules)
+        work = [r for r in below if r in below[r] or len(self.grouped(self.last[r], self.told_apart[r])) > MAX_KINDS]
+        seen = set(work)
+        while work:
+            rule = work.pop()
+            self.told_apart[rule] &= self.classes.regexes
+            new = self.ending_with.get(rule, set()) - seen
+            seen |= new
+            work += new
 
     def rule(self, rule: int, before: int, kind: int | None = None) -> int:
         """A reference to a rule behind a class: to its texts that end in one kind, or to all. The rule is written later."""
@@ -155,7 +165,7 @@ class Splitter:
     # ------------------------------------------------------------------------------ where parts end
 
     def ends(self, i: int, before: int) -> Run:
-        """The classes that a part behind a class ends with, one for each set of regexes that they ask for."""
+        """The classes that a part behind a class ends with, one for each set of terminals that they ask for."""
         if (i, before) not in self.known_ends:
             self.known_ends[i, before] = yield self.find_ends(i, before)
         return self.known_ends[i, before]
@@ -214,7 +224,7 @@ class Splitter:
             if len(set(rests)) <= 1:
                 return self.seq((yield self.part(i, before, DONE)), *rests[:1])
             if node.kind == "rule" and node.value not in self.in_place:
-                kinds = (self.classes.regexes[c] & self.told_apart[node.value] for c in ends)
+                kinds = (self.classes.asked[c] & self.told_apart[node.value] for c in ends)
                 return self.alt([self.seq(self.rule(node.value, before, kind), rest) for kind, rest in zip(kinds, rests)])
         if node.kind in ("term", "expr"):
             return self.leaf(i, before)
@@ -270,17 +280,17 @@ class Splitter:
     def behind(self, frame: int, before: int) -> Run:
         """What follows in a frame, behind a class."""
         kind, *values = self.frames[frame]
-        regexes = self.classes.regexes
+        asked = self.classes.asked
         if kind == "done":
             return self.grammar.empty
         if kind == "end":
             told_apart, only = values
-            return self.grammar.empty if regexes[before] & told_apart == only else self.dead
+            return self.grammar.empty if asked[before] & told_apart == only else self.dead
         if kind == "rest":
             i, start, outer = values
             return (yield self.sequence(i, start, before, outer))
         told_apart, ends, outer = (-1, *values[1:]) if kind == "again" else values
-        before = next(c for c in ends if regexes[c] & told_apart == regexes[before] & told_apart)
+        before = next(c for c in ends if asked[c] & told_apart == asked[before] & told_apart)
         if kind == "join":
             return (yield self.behind(outer, before))
         key = (frame, before)
@@ -331,6 +341,15 @@ class Splitter:
 
     def repeat(self, item: int, least: int, most: int | None) -> int:
         return self.dead if item == self.dead else self.add("repeat", [item], (least, most))
+
+
+def _all_below(start: int, inner: dict[int, set[int]]) -> set[int]:
+    seen, work = set[int](), [start]
+    while work:
+        new = inner[work.pop()] - seen
+        seen |= new
+        work += new
+    return seen
 
 
 def _result(run: Run) -> Any:
