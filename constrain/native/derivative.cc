@@ -171,8 +171,7 @@ ExprId ExprSet::ComputeDerivative(ExprId e, uint8_t byte, int depth, uint64_t* b
     case Kind::kByteSet: return byte_set(e).Has(byte) ? kEmptyString : kNoMatch;
     case Kind::kConcat: {
       const Kind head = nodes_[n.a].kind;
-      if (head == Kind::kBody || head == Kind::kRule || head == Kind::kMembers)
-        return DeriveAt(Unfold(n.a, n.b), byte, depth, blocked);
+      if (head == Kind::kMembers) return DeriveAt(Unfold(n.a, n.b), byte, depth, blocked);
       const ExprId x = DeriveAt(n.a, byte, depth, blocked);
       if (x == kPending) return x;
       const ExprId first = MakeConcat(x, n.b);
@@ -252,7 +251,7 @@ void ExprSet::FillRow(ExprId e) {
   std::vector<ExprId> spine;
   for (; nodes_[e].kind == Kind::kConcat && !states_[e].row; e = nodes_[e].b) {
     const Node& head = nodes_[nodes_[e].a];
-    const bool is_plain = head.kind == Kind::kRepeat || head.kind == Kind::kOr || head.kind == Kind::kLexeme;
+    const bool is_plain = head.kind == Kind::kRepeat || head.kind == Kind::kOr || head.kind == Kind::kLexeme || head.kind == Kind::kBody || head.kind == Kind::kRule;
     if (!head.nullable || !is_plain || nodes_[e].in_key) break;
     spine.push_back(e);
   }

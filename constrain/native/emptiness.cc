@@ -4,6 +4,7 @@
 // searched breadth-first, with a bound; every state on a way to the end, or all of an exhausted search, is remembered.
 // Where the bound is met the answer is an honest "alive", counted in num_unproven. Held by tests/test_algebra.py,
 // whose oracle is its own.
+#include <algorithm>
 #include <functional>
 #include <queue>
 
@@ -58,11 +59,59 @@ uint8_t ExprSet::AliveAt(ExprId e, int depth, ExprId* blocked) {
       break;
     case Kind::kKey: all_of(n.a) && all_of(n.c) && (n.d == kNoMatch || all_of(n.d)); break;
     case Kind::kAnd:
-    case Kind::kNot: alive = SearchAlive(e) ? kAlive : kDead; break;
+    case Kind::kNot:
+      alive = AliveUnderWatch(e);
+      if (alive == kAliveUnknown) alive = SearchAlive(e) ? kAlive : kDead;
+      break;
     default: break;  // rules: productivity has settled it
   }
   if (alive != kAliveUnknown) nodes_[e].alive = alive;
   return alive;
+}
+
+// The rest behind a lexeme while a longer one may still come (AfterGreedy): h·t & ~(m·anything), for each way that the rest has.
+// Where m ends inside h it is alive, where h cannot end before m has come it is dead, whatever t: found once for h and m.
+uint8_t ExprSet::AliveUnderWatch(ExprId e) {
+  const Node n = nodes_[e];
+  if (n.kind != Kind::kAnd || n.b != 2) return kAliveUnknown;
+  ExprId rest = children(e)[0], watch = children(e)[1];
+  if (nodes_[rest].kind == Kind::kNot) std::swap(rest, watch);
+  if (nodes_[watch].kind != Kind::kNot) return kAliveUnknown;
+  const Node munch = nodes_[nodes_[watch].a];
+  if (munch.kind != Kind::kConcat || munch.b != kAnything) return kAliveUnknown;
+  const std::vector<ExprId> ways =
+      nodes_[rest].kind == Kind::kOr ? std::vector<ExprId>(children(rest), children(rest) + nodes_[rest].b) : std::vector<ExprId>{rest};
+  bool all_dead = true;
+  for (ExprId way : ways) {
+    ExprId head, tail;
+    SplitHead(way, &head, &tail);
+    const Node h = nodes_[head], t = nodes_[tail];
+    const uint8_t alive = h.has_rule || h.needs_search ? kAliveUnknown : Outlives(head, munch.a);
+    if (alive == kAlive && !h.may_block && !t.needs_search && t.productive) return kAlive;
+    all_dead = all_dead && alive == kDead;
+  }
+  return all_dead ? kDead : kAliveUnknown;
+}
+
+uint8_t ExprSet::Outlives(ExprId head, ExprId munch) {
+  constexpr size_t kMostPairs = 200;
+  const uint64_t key = static_cast<uint64_t>(head) << 32 | munch;
+  if (auto it = outlives_.find(key); it != outlives_.end()) return it->second;
+  std::vector<std::pair<ExprId, ExprId>> pairs{{head, munch}};
+  bool may_end = nodes_[head].nullable;
+  for (size_t i = 0; i < pairs.size() && pairs.size() < kMostPairs; ++i) {
+    const auto [h, m] = pairs[i];
+    const uint32_t p = partitions_.Refine(Classes(h), Classes(m));
+    for (uint32_t c = 0; c < partitions_.num_classes(p); ++c) {
+      const uint8_t byte = partitions_.representative(p, c);
+      const std::pair<ExprId, ExprId> next{Derivative(h, byte), Derivative(m, byte)};
+      if (next.first == kNoMatch || nodes_[next.second].nullable) continue;
+      if (next.second == kNoMatch) return outlives_[key] = kAlive;
+      may_end = may_end || nodes_[next.first].nullable;
+      if (std::find(pairs.begin(), pairs.end(), next) == pairs.end()) pairs.push_back(next);
+    }
+  }
+  return outlives_[key] = may_end || pairs.size() >= kMostPairs ? kAliveUnknown : kDead;
 }
 
 // Where what follows always lives, a byte by which it may begin is enough; else, or where it has to be watched, a search.

@@ -308,6 +308,8 @@ class ExprSet {
   void HeadEdges(ExprId e, std::vector<ExprId>* out) const;
   void CheckLeftRecursion() const;
   bool SearchAlive(ExprId e);
+  uint8_t AliveUnderWatch(ExprId e);
+  uint8_t Outlives(ExprId head, ExprId munch);
   uint8_t AliveBehindGreedy(ExprId e);
   bool is_asking_exits_ = false;
   bool Resettle(ExprId e);
@@ -340,6 +342,7 @@ class ExprSet {
   std::unordered_map<ExprId, uint32_t> min_lengths_;
   std::vector<uint32_t> rule_min_lengths_;
   std::unordered_map<ExprId, std::unique_ptr<const Exits>> exits_;
+  std::unordered_map<uint64_t, uint8_t> outlives_;  // by head and munch
   std::unordered_map<ExprId, ShortTexts> short_texts_;
   std::vector<ExprId> searching_;  // intersections and complements whose lengths are being searched
   std::unordered_map<ExprId, ExprId> expanded_;  // Members, one layer opened

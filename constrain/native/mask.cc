@@ -37,7 +37,7 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
   doubt_end_ = 0;
   if (closure != kAnything) {
     WalkSpelled(state, closure);
-  } else if (set_->node(state).in_key || set_->HasSubstring(state) || !WalkWithin(0, state, set_->node(state).has_greedy ? 1500 : kPlainNodes)) {
+  } else if (set_->node(state).in_key || set_->HasSubstring(state) || set_->node(state).has_greedy || !WalkWithin(0, state, kPlainNodes)) {
     visited_.clear();
     todo_.emplace_back(state, 0);
     while (!todo_.empty()) {
@@ -61,14 +61,28 @@ void MaskBuilder::Build(ExprId state, ExprId closure, MaskParts* out) {
 }
 
 // Visits each trie node below `root` that is alive when `state` stands at the root, depth first: visit(index, node,
-// state), which may say that the subtree is done (true). False where more than `max_nodes` were met. The one hot loop.
+// state), which may say that the subtree is done (true). False where more than `max_nodes` were met.
 template <typename F>
 bool MaskBuilder::WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit) {
   const TrieNode* nodes = trie_->nodes().data();
-  const uint32_t end = nodes[root].next;
   stack_[nodes[root].depth] = state;
-  for (uint32_t i = root + 1; i < end;) {
-    if (max_nodes-- == 0) return false;
+  if (root) return WalkNodes(root + 1, nodes[root].next, &max_nodes, visit);
+  // The trie begins with all bytes, most of which few states go on by.
+  const uint32_t p = set_->Classes(state);
+  std::array<ExprId, 256> after;
+  for (uint32_t c = 0; c < set_->partitions().num_classes(p); ++c) after[c] = set_->Step(state, set_->partitions().representative(p, c));
+  for (uint32_t b = 0; b < 256; ++b)
+    if (const uint32_t child = trie_->Child(0, static_cast<uint8_t>(b)); child && after[set_->partitions().map(p)[b]] != kNoMatch)
+      if (!WalkNodes(child, nodes[child].next, &max_nodes, visit)) return false;
+  return true;
+}
+
+// The same for the trie nodes from `first` to before `end`. The one hot loop.
+template <typename F>
+bool MaskBuilder::WalkNodes(uint32_t first, uint32_t end, size_t* max_nodes, F& visit) {
+  const TrieNode* nodes = trie_->nodes().data();
+  for (uint32_t i = first; i < end;) {
+    if ((*max_nodes)-- == 0) return false;
     const TrieNode& n = nodes[i];
     const ExprId s = set_->Step(stack_[n.depth - 1], n.byte);
     if (s == kNoMatch) {
@@ -299,10 +313,12 @@ void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared, ui
 
 // A node whose byte begins the tail while a longer lexeme than the one that ended before it may still come.
 void MaskBuilder::WalkWatched(uint32_t node, ExprId greedy, ExprId tail, uint32_t root) {
+  const uint8_t byte = trie_->nodes()[node].byte;
+  const ExprId rest = set_->Step(tail, byte);
+  if (rest == kNoMatch) return;
   const std::string_view path = trie_->path(node).substr(trie_->nodes()[root].depth);
   for (size_t i = 0; i + 1 < path.size(); ++i) greedy = set_->Step(greedy, static_cast<uint8_t>(path[i]));
-  const uint8_t byte = static_cast<uint8_t>(path.back());
-  const ExprId state = set_->AfterGreedy(set_->Step(set_->node(greedy).b, byte), set_->Step(tail, byte));
+  const ExprId state = set_->AfterGreedy(set_->Step(set_->node(greedy).b, byte), rest);
   if (state != kNoMatch && set_->IsAlive(state)) WalkFrom(node, state);
 }
 

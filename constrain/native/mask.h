@@ -72,11 +72,13 @@ class MaskBuilder {
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kPlainNodesBelow = 100, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr size_t kPlainNodes = 1500, kPlainNodesBelow = 100, kPlainNodesOfGrammar = 300, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
   static constexpr uint64_t kWithoutExits = 0xE817, kBelowNode = 0xBE10;
 
   template <typename F>
   bool WalkLive(uint32_t root, ExprId state, size_t max_nodes, F visit);
+  template <typename F>
+  bool WalkNodes(uint32_t first, uint32_t end, size_t* max_nodes, F& visit);
   bool Walk(uint32_t root, ExprId state, size_t max_nodes);
   bool WalkWithin(uint32_t root, ExprId state, size_t max_nodes);
   void WalkFrom(uint32_t node, ExprId state, bool in_doubt = false);
