@@ -38,6 +38,9 @@ class ExprSet:
 
     def lexeme(self, e: int) -> int: ...
 
+    def expect_lexemes(self) -> None:
+        """Lexemes of this set are worth masks made ahead."""
+
     def tabulated(self, e: int, max_states: int = 20000) -> int:
         """
         A regular expression as a table; LimitExceeded where it has more states.

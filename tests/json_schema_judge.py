@@ -59,11 +59,16 @@ def _pattern(_: Any, pattern: str, instance: Any, __: Any) -> Iterator[Validatio
         yield ValidationError("pattern")
 
 
-Exact = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    {"multipleOf": _multiple_of, "uniqueItems": _unique, "pattern": _pattern},
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many({"number": is_number, "integer": _is_integer}),
-)
+def corrected(validator: Any) -> Any:
+    """A validator class that reads numbers as decimals; schemas for it are read by `exactly`."""
+    return jsonschema.validators.extend(
+        validator,
+        {"multipleOf": _multiple_of, "uniqueItems": _unique, "pattern": _pattern},
+        type_checker=validator.TYPE_CHECKER.redefine_many({"number": is_number, "integer": _is_integer}),
+    )
+
+
+Exact = corrected(jsonschema.Draft202012Validator)
 
 _formats = jsonschema.FormatChecker(formats=())
 

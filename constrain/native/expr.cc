@@ -277,6 +277,7 @@ ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
   o.CheckId(root);
   if (&o == this) return root;
   required_.insert(o.required_.begin(), o.required_.end());
+  expects_lexemes_ |= o.expects_lexemes_;
   std::unordered_map<ExprId, ExprId> copied;
   std::vector<std::pair<uint32_t, ExprId>> bodies;  // rules of this set whose bodies are still to copy
   std::vector<ExprId> todo{root};

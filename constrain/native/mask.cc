@@ -175,7 +175,7 @@ void MaskBuilder::Add(ExprId e, uint32_t root) {
   auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits, root) : nullptr;
   if (!shared) {
     if (WalkWithin(root, e, root && is_regular ? kPlainNodesBelow : kPlainNodes)) return;
-    if (!is_regular) return static_cast<void>(WalkWithin(root, e, kNoBound));
+    if (!is_regular) return AddChildren(e, root);
     shared = Shared(head, /*only_known=*/false, has_exits, root);
   }
   Compose(head, tail, *shared, root);
@@ -189,32 +189,48 @@ bool MaskBuilder::StaysAlive(ExprId greedy, ExprId tail) {
 }
 
 // Inside a name, a comment, a string: the states of a grammar's lexemes that stay what they are by many bytes take a walk of
-// the whole trie, once in a process. It is made here, so that no step has to wait for it.
+// the whole trie, once in a process, and so does what begins by many bytes, with a blank before it or without. These are made
+// here, so that no step has to wait for them.
 void MaskBuilder::PrepareLexemes() {
   constexpr size_t kMostLexemes = 64, kMostStates = 64;
-  constexpr uint32_t kManyBytes = 16;
   std::unordered_set<ExprId> seen;
   size_t num_lexemes = 0;
   for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end && num_lexemes < kMostLexemes; ++e) {
-    if (set_->node(e).kind != Kind::kGreedy || !seen.insert(e).second) continue;
+    const Node n = set_->node(e);
+    const bool is_lexeme = n.kind == Kind::kGreedy || (n.kind == Kind::kLexeme && !n.has_rule && !n.needs_search);
+    if (!is_lexeme || !seen.insert(e).second) continue;
     ++num_lexemes;
+    if (NumBytes(e) >= kManyBytes)
+      for (uint32_t node : {0u, trie_->Child(0, ' ')}) PrepareBelow(node, e);
     std::vector<ExprId> states{e};
     for (size_t i = 0; i < states.size() && states.size() < kMostStates; ++i) {
-      set_->Refuel();
       const ExprId s = states[i];
-      uint32_t staying = 0;
-      for (const std::string& bytes : set_->LiveClasses(s)) {
-        const ExprId next = set_->Step(s, static_cast<uint8_t>(bytes[0]));
-        if (next == s) staying += static_cast<uint32_t>(bytes.size());
-        if (seen.insert(next).second) states.push_back(next);
-      }
-      if (staying >= kManyBytes) Shared(s, /*only_known=*/false);
+      if (NumBytes(s, s) >= kManyBytes) Shared(s, /*only_known=*/false);
+      for (const std::string& bytes : set_->LiveClasses(s))
+        if (const ExprId next = set_->Step(s, static_cast<uint8_t>(bytes[0])); seen.insert(next).second) states.push_back(next);
     }
   }
 }
 
+// The number of bytes by which a state goes on, or goes on to `target`.
+uint32_t MaskBuilder::NumBytes(ExprId state, ExprId target) {
+  set_->Refuel();
+  uint32_t count = 0;
+  for (const std::string& bytes : set_->LiveClasses(state))
+    if (target == kNoMatch || set_->Step(state, static_cast<uint8_t>(bytes[0])) == target) count += static_cast<uint32_t>(bytes.size());
+  return count;
+}
+
+void MaskBuilder::PrepareBelow(uint32_t node, ExprId lexeme) {
+  const auto& nodes = trie_->nodes();
+  for (uint32_t child = node + 1; child < nodes[node].next; child = nodes[child].next) {
+    const ExprId state = set_->Step(lexeme, nodes[child].byte);
+    if (state != kNoMatch && nodes[child].next - child > kComposedNodes && NumBytes(state) >= kManyBytes) Shared(state, /*only_known=*/false, /*has_exits=*/true, child);
+  }
+}
+
 bool MaskBuilder::Prepare() {
-  PrepareLexemes();
+  if (set_->expects_lexemes()) PrepareLexemes();
   if (!set_->has_substrings()) return false;
   std::vector<std::pair<uint32_t, ExprId>> heap;  // the widest first
   std::unordered_set<ExprId> seen;
@@ -291,24 +307,30 @@ void MaskBuilder::AddSubstring(ExprId e, ExprId head, ExprId tail) {
 
 void MaskBuilder::Compose(ExprId head, ExprId tail, const SharedMask& shared, uint32_t root) {
   if (tail == kEmptyString) return;
-  const TrieNode* nodes = trie_->nodes().data();
   set_->FillRow(tail);
   for (size_t i = 0; i < shared.edge_bytes.size(); ++i) {
     const ExprId t = set_->Step(tail, shared.edge_bytes[i]);
     if (t == kNoMatch) continue;
-    const bool is_simple = !set_->node(t).has_used && !set_->node(t).in_key && !set_->HasSubstring(t);
-    for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) {
-      const uint32_t node = shared.edge_nodes[k];
-      if (!is_simple || nodes[node].next - node <= kComposedNodes) {
-        WalkFrom(node, t);
-      } else {
-        AddToken(nodes[node].token);
-        todo_.emplace_back(t, node);
-      }
-    }
+    for (uint32_t k = shared.edge_first[i]; k < shared.edge_first[i + 1]; ++k) AddBelow(shared.edge_nodes[k], t);
   }
   for (uint32_t node : shared.watched_nodes) WalkWatched(node, head, tail, root);
   if (set_->node(head).nullable && set_->node(head).kind != Kind::kGreedy) todo_.emplace_back(tail, root);
+}
+
+// The token of a node where a state stands, and those below it.
+void MaskBuilder::AddBelow(uint32_t node, ExprId state) {
+  const TrieNode& n = trie_->nodes()[node];
+  if (n.next - node <= kComposedNodes || set_->node(state).has_used || set_->node(state).in_key || set_->HasSubstring(state))
+    return WalkFrom(node, state);
+  AddToken(n.token);
+  todo_.emplace_back(state, node);
+}
+
+// For a state that is no lexeme with something behind it: byte by byte, after which it may be.
+void MaskBuilder::AddChildren(ExprId e, uint32_t root) {
+  const auto& nodes = trie_->nodes();
+  for (uint32_t child = root + 1; child < nodes[root].next; child = nodes[child].next)
+    if (const ExprId state = set_->Step(e, nodes[child].byte); state != kNoMatch) AddBelow(child, state);
 }
 
 // A node whose byte begins the tail while a longer lexeme than the one that ended before it may still come.

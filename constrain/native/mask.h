@@ -64,7 +64,7 @@ class MaskBuilder {
   // as allowed only where the rest can be spelled too.
   void Build(ExprId state, ExprId closure, MaskParts* out);
   // Finds ahead of time what would take longest: inside a grammar's lexemes, and where parts of a long text begin. False where
-  // there are no such parts.
+  // there are no parts of a long text.
   bool Prepare();
   // May a token end a key that goes on in the state as one that has come before?
   bool KeyMatters(ExprId state);
@@ -73,6 +73,7 @@ class MaskBuilder {
 
  private:
   static constexpr size_t kPlainNodes = 1500, kPlainNodesBelow = 100, kPlainNodesOfGrammar = 300, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr uint32_t kManyBytes = 16;
   static constexpr uint64_t kWithoutExits = 0xE817, kBelowNode = 0xBE10;
 
   template <typename F>
@@ -86,9 +87,13 @@ class MaskBuilder {
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
   void PrepareLexemes();
+  void PrepareBelow(uint32_t node, ExprId lexeme);
+  uint32_t NumBytes(ExprId state, ExprId target = kNoMatch);
   void Add(ExprId e, uint32_t root);
   bool StaysAlive(ExprId greedy, ExprId tail);
   void Compose(ExprId head, ExprId tail, const SharedMask& shared, uint32_t root);
+  void AddBelow(uint32_t node, ExprId state);
+  void AddChildren(ExprId e, uint32_t root);
   void AddSubstring(ExprId e, ExprId head, ExprId tail);
   template <typename F>
   void WalkSubstring(uint32_t root, ExprId head, F visit);

@@ -401,7 +401,7 @@ ExprId ExprSet::MakeTableAt(uint32_t table, uint32_t state) {
   const Table& t = *tables_[table];
   if (state == Table::kDead) return kNoMatch;
   if (t.accepting[state] && t.first_edge[state] == t.first_edge[state + 1]) return kEmptyString;
-  return Intern(MakeNode(Kind::kTable, table, state), Hasher(kTagTable).Add(t.hash).Add(state).Finish());
+  return Intern(MakeNode(Kind::kTable, table, state), Hasher(kTagTable).Add(t.HashAt(state)).Finish());
 }
 
 uint32_t ExprSet::AddSubstring(const std::shared_ptr<const Substring>& text) {

@@ -47,6 +47,86 @@ Hash128 HashOf(const Table& t) {
   return h.Finish();
 }
 
+// Hashes of what goes on from each state, so that automata which end alike share it. Behind no circle a state's hash is made
+// of its targets'; a circle (a strongly connected component, Tarjan 1972) is numbered from one of its states, by preference
+// that which most bytes lead back to itself: another choice in another table would only share less.
+class StateHasher {
+ public:
+  explicit StateHasher(const Table& table) : t_(table), hashes_(table.num_states()), index_(table.num_states(), 0), low_(table.num_states(), 0), number_(table.num_states(), kOutside) {}
+
+  std::vector<Hash128> Run() {
+    for (uint32_t s = 0; s < t_.num_states(); ++s)
+      if (!index_[s]) Search(s);
+    return std::move(hashes_);
+  }
+
+ private:
+  static constexpr uint32_t kOutside = 0xFFFFFFFF, kDone = 0xFFFFFFFF;
+
+  void Search(uint32_t root) {
+    std::vector<std::pair<uint32_t, uint32_t>> work{{root, t_.first_edge[root]}};
+    Open(root);
+    while (!work.empty()) {
+      auto& [s, edge] = work.back();
+      if (edge < t_.first_edge[s + 1]) {
+        const uint32_t target = t_.edges[edge++].target;
+        if (!index_[target]) Open(target), work.emplace_back(target, t_.first_edge[target]);
+        else low_[s] = std::min(low_[s], index_[target]);
+        continue;
+      }
+      const uint32_t done = s, low = low_[s];
+      work.pop_back();
+      if (!work.empty()) low_[work.back().first] = std::min(low_[work.back().first], low);
+      if (low == index_[done]) Close(done);
+    }
+  }
+
+  void Open(uint32_t s) {
+    index_[s] = low_[s] = ++last_index_;
+    stack_.push_back(s);
+  }
+
+  void Close(uint32_t first) {
+    const size_t begin = static_cast<size_t>(std::find(stack_.rbegin(), stack_.rend(), first).base() - stack_.begin()) - 1;
+    const std::vector<uint32_t> component(stack_.begin() + static_cast<ptrdiff_t>(begin), stack_.end());
+    stack_.resize(begin);
+    std::pair<uint32_t, uint32_t> best{0, 0};
+    uint32_t root = first;
+    for (uint32_t s : component) {
+      index_[s] = kDone;
+      const std::pair<uint32_t, uint32_t> rank{NumLoops(s), t_.first_edge[s + 1] - t_.first_edge[s]};
+      if (rank > best) best = rank, root = s;
+    }
+    for (uint32_t s : component) number_[s] = kDone - 1;
+    std::vector<uint32_t> order{root};
+    number_[root] = 0;
+    Hasher h(0x57A7E);
+    for (size_t i = 0; i < order.size(); ++i) {
+      h.Add(0xACCE + t_.accepting[order[i]]);
+      for (uint32_t e = t_.first_edge[order[i]]; e < t_.first_edge[order[i] + 1]; ++e) {
+        const auto [byte, target] = t_.edges[e];
+        if (number_[target] == kDone - 1) number_[target] = static_cast<uint32_t>(order.size()), order.push_back(target);
+        h.Add(static_cast<uint64_t>(byte) << 32 | number_[target]);
+        if (number_[target] == kOutside) h.Add(hashes_[target]);
+      }
+    }
+    const Hash128 whole = h.Finish();
+    for (uint32_t s : component) hashes_[s] = Hasher(0x57A7E).Add(whole).Add(number_[s]).Finish();
+    for (uint32_t s : component) number_[s] = kOutside;
+  }
+
+  uint32_t NumLoops(uint32_t s) const {
+    uint32_t count = 0;
+    for (uint32_t e = t_.first_edge[s]; e < t_.first_edge[s + 1]; ++e) count += t_.edges[e].target == s;
+    return count;
+  }
+
+  const Table& t_;
+  std::vector<Hash128> hashes_;
+  std::vector<uint32_t> index_, low_, number_, stack_;  // number_: in the component being hashed
+  uint32_t last_index_ = 0;
+};
+
 // Daciuk's register of finished states, bottom-up.
 class LiteralBuilder {
  public:
@@ -156,6 +236,7 @@ std::shared_ptr<const Table> TableOfMoves(uint32_t num_states, uint32_t start, c
   table->first_edge.push_back(static_cast<uint32_t>(table->edges.size()));
   table->start = renumbered[start];
   table->hash = HashOf(*table);
+  table->hashes = StateHasher(*table).Run();
   return table;
 }
 

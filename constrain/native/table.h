@@ -24,11 +24,13 @@ struct Table {
   std::vector<bool> accepting;
   std::vector<uint32_t> shortest;    // bytes to the nearest accepting state
   uint32_t start = 0;
+  std::vector<Hash128> hashes;       // by state, equal where tables go on equally; none in lists of literals
   Hash128 hash;
 
   static constexpr uint32_t kDead = 0xFFFFFFFF;
   uint32_t num_states() const { return static_cast<uint32_t>(accepting.size()); }
   uint32_t Move(uint32_t state, uint8_t byte) const;
+  Hash128 HashAt(uint32_t state) const { return hashes.empty() ? Hasher(0x7AB1E).Add(hash).Add(state).Finish() : hashes[state]; }
 };
 
 // The minimal automaton of `texts`, which are sorted here and may repeat; null where there are none.
