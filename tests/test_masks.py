@@ -12,6 +12,8 @@ from constrain import ConstrainError
 from constrain._native import ExprSet
 from constrain.expr import Expr, utf8_text
 
+from . import grammar_corpus
+
 
 def json_value(s: ExprSet) -> int:
     """A JSON value with recursion, open keys by And and Not, counted strings: each mask mechanism has its part."""
@@ -89,8 +91,8 @@ def unpacked(bitmask: np.ndarray) -> np.ndarray:
     return np.unpackbits(bitmask.view(np.uint8), bitorder="little").astype(bool)
 
 
-def walk_and_compare(expr: Expr, vocabulary: constrain.Vocabulary, seed: int, num_steps: int) -> int:
-    """Random walks from the start; every mask is compared with brute force. The number of masks compared."""
+def walk_and_compare(expr: Expr, vocabulary: constrain.Vocabulary, seed: int, num_steps: int, near: bytes = b"") -> int:
+    """Random walks from the start, mostly along `near`; every mask is compared with brute force. The number of masks compared."""
     rng = random.Random(seed)
     matcher = constrain.compile(expr, vocabulary).matcher()
     bitmask = constrain.allocate_token_bitmask(1, vocabulary.size)
@@ -105,6 +107,8 @@ def walk_and_compare(expr: Expr, vocabulary: constrain.Vocabulary, seed: int, nu
         choices = np.flatnonzero(mask)
         assert len(choices), f"an empty mask behind {text!r}"
         token = int(rng.choice(choices))
+        if near.startswith(text) and text != near and rng.random() < 0.9:
+            token = max((int(t) for t in choices if near.startswith(vocabulary.tokens[t] or b"\xff", len(text))), key=lambda t: len(vocabulary.tokens[t]))
         if token in vocabulary.end_ids:
             assert matcher.is_accepting()
             return step + 1
@@ -164,6 +168,21 @@ def test_masks_of_keys_that_must_differ_equal_brute_force(name, order):
             walk_and_compare(expr, vocabulary, 10 * seed + walk, 30)
     vocabulary = crossing_vocabulary(texts, 9, num_words=2500)  # so many that masks are composed
     walk_and_compare(constrain.json_schema(schema, whitespace="compact", property_order=order), vocabulary, 1, 25)
+
+
+@pytest.mark.parametrize("name", grammar_corpus.names())
+def test_masks_of_grammars_equal_brute_force(name, phi_vocabulary):
+    grammar = grammar_corpus.load(name)
+    expr = constrain.lark(grammar.text, lexer=grammar.lexer)
+    for seed, record in enumerate(random.Random(name).sample(grammar.accept, 6)):
+        walk_and_compare(expr, phi_vocabulary, seed, 8, record.text.encode())
+
+
+def test_a_comment_behind_which_nothing_fits_is_in_no_mask(small_vocabulary):
+    expr = constrain.lark('start: "a" "=" "b"\n%ignore /#[^\\n]*/')  # the rest of the line would be comment
+    for seed in range(4):
+        walk_and_compare(expr, small_vocabulary, seed, 10)
+    assert not expr.matches("a=#b") and expr.matches("a=b#c") and expr.explain("a#").offset == 1
 
 
 def test_masks_do_not_depend_on_what_was_asked_before(phi_vocabulary):

@@ -131,6 +131,7 @@ void ExprSet::SetFlags(Node* n) const {
       n->ends_greedy = at[n->a].ends_greedy;
       n->has_greedy = at[n->a].has_greedy || at[n->b].has_greedy;
       n->may_block = at[n->a].may_block || at[n->b].may_block;
+      n->blocks_once_begun = at[n->a].blocks_once_begun || at[n->b].blocks_once_begun;
       break;
     case Kind::kOr:
     case Kind::kAnd: {
@@ -149,6 +150,7 @@ void ExprSet::SetFlags(Node* n) const {
         n->ends_greedy |= is_or && x.ends_greedy;
         n->has_greedy |= is_or && x.has_greedy;
         n->may_block |= x.may_block;
+        n->blocks_once_begun |= x.blocks_once_begun;
       }
       break;
     }
@@ -161,6 +163,7 @@ void ExprSet::SetFlags(Node* n) const {
       n->nullable = n->b == 0 || at[n->a].nullable;
       n->has_greedy = at[n->a].has_greedy;
       n->may_block = at[n->a].may_block;
+      n->blocks_once_begun = at[n->a].blocks_once_begun;
       n->productive = n->b == 0 || at[n->a].productive;
       n->needs_search = at[n->a].needs_search;
       n->has_rule = at[n->a].has_rule;
@@ -183,6 +186,7 @@ void ExprSet::SetFlags(Node* n) const {
       n->has_greedy = true;
       n->productive = at[n->a].productive;
       n->may_block = n->c == kMayBlock;
+      n->blocks_once_begun = n->c == kMayBlockOnceBegun;
       n->needs_search = n->may_block || at[n->a].needs_search;
       break;
     case Kind::kLexeme:

@@ -47,6 +47,7 @@ struct Node {
   bool ends_greedy = false;   // a greedy lexeme may end here, so what follows has to be seen beside it
   bool has_greedy = false;    // holds a greedy lexeme that what follows would stand beside
   bool may_block = false;     // holds a greedy lexeme behind which perhaps nothing fits
+  bool blocks_once_begun = false;  // holds one that may be left out, which would be such a lexeme once begun
   uint8_t alive = 0;          // memo of IsAlive: 0 unknown, 1 alive, 2 dead
   uint32_t a = 0, b = 0, c = 0, d = 0;
   // ByteSet: a = set.  Concat: a, b.  Or, And: children_[a .. a + b).  Not, Lexeme: a.  Body: a, label b.

@@ -161,7 +161,7 @@ void MaskBuilder::Add(ExprId e, uint32_t root) {
     }
     return;
   }
-  if (h.kind == Kind::kBody || h.kind == Kind::kRule || h.kind == Kind::kMembers || (h.kind == Kind::kRepeat && h.has_rule)) {
+  if (h.kind == Kind::kBody || h.kind == Kind::kRule || h.kind == Kind::kMembers || (h.kind == Kind::kRepeat && (h.has_rule || h.blocks_once_begun))) {
     todo_.emplace_back(set_->Unfold(head, tail), root);
     return;
   }
@@ -170,7 +170,7 @@ void MaskBuilder::Add(ExprId e, uint32_t root) {
     if (root) return static_cast<void>(WalkWithin(root, e, kNoBound));
     return h.kind == Kind::kKey ? AddKey(h, tail) : AddSubstring(e, head, tail);
   }
-  const bool is_regular = !h.has_rule && (!h.may_block || StaysAlive(head, tail));
+  const bool is_regular = !h.has_rule && ((!h.may_block && !h.blocks_once_begun) || StaysAlive(head, tail));
   const bool has_exits = tail != kEmptyString;
   auto shared = is_regular ? Shared(head, /*only_known=*/true, has_exits, root) : nullptr;
   if (!shared) {
