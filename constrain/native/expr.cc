@@ -45,10 +45,11 @@ void ExprSet::CheckId(ExprId e) const {
 size_t ExprSet::MemoryBytes() const {
   size_t texts = 0;
   for (const auto& text : substrings_) texts += text->MemoryBytes();
-  return texts + nodes_.capacity() * sizeof(Node) + hashes_.capacity() * sizeof(Hash128) + states_.capacity() * sizeof(State) +
-         (buckets_.capacity() + children_.capacity() + rows_.capacity()) * 4 + byte_sets_.capacity() * sizeof(ByteSet) +
-         (or_memo_.size() + expanded_.size() + forgotten_.size()) * 48 + member_states_.capacity() * sizeof(MemberState) +
-         exact_.size() * 40 + exact_moves_.size() * 48 + texts_.capacity() * (sizeof(Text) + 40) + used_.capacity() * (sizeof(Used) + 80) + partitions_.MemoryBytes();
+  auto touched = [](const auto& list) { return std::min(list.capacity(), 2 * list.size()) * sizeof(list[0]); };  // reserved pages are no memory yet
+  return texts + touched(nodes_) + touched(hashes_) + touched(states_) + touched(buckets_) + touched(children_) + touched(rows_) +
+         byte_sets_.capacity() * sizeof(ByteSet) + (or_memo_.size() + expanded_.size() + forgotten_.size()) * 48 +
+         member_states_.capacity() * sizeof(MemberState) + exact_.size() * 40 + exact_moves_.size() * 48 +
+         texts_.capacity() * (sizeof(Text) + 40) + used_.capacity() * (sizeof(Used) + 80) + partitions_.MemoryBytes();
 }
 
 void ExprSet::SetLimits(uint64_t max_memory_bytes, uint64_t max_steps, uint32_t max_search_states) {
@@ -74,8 +75,19 @@ ExprId ExprSet::Find(const Hash128& hash, size_t* bucket) const {
   }
 }
 
-void ExprSet::GrowBuckets() {
-  std::vector<ExprId> old(buckets_.size() * 2, kInfinite);
+void ExprSet::Reserve(size_t num_nodes) {
+  nodes_.reserve(num_nodes);
+  hashes_.reserve(num_nodes);
+  states_.reserve(num_nodes);
+  children_.reserve(num_nodes);
+  rows_.reserve(8 * num_nodes);
+  size_t size = buckets_.size();
+  while (size < 2 * num_nodes) size *= 2;
+  if (size > buckets_.size()) GrowBuckets(size);
+}
+
+void ExprSet::GrowBuckets(size_t size) {
+  std::vector<ExprId> old(size, kInfinite);
   old.swap(buckets_);
   for (ExprId e : old) {
     size_t bucket;
@@ -95,7 +107,7 @@ ExprId ExprSet::Intern(Node node, const Hash128& hash) {
   hashes_.push_back(hash);
   states_.emplace_back();
   buckets_[bucket] = e;
-  if (nodes_.size() * 2 > buckets_.size()) GrowBuckets();
+  if (nodes_.size() * 2 > buckets_.size()) GrowBuckets(buckets_.size() * 2);
   return e;
 }
 

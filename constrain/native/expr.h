@@ -104,6 +104,7 @@ class ExprSet {
   bool IsNullable(ExprId e) { SealFor(e); return nodes_[e].nullable; }
   size_t num_nodes() const { return nodes_.size(); }
   size_t MemoryBytes() const;
+  void Reserve(size_t num_nodes);  // room for so many, so that no step has to wait for more
   const ByteSet& byte_set(ExprId e) const { return byte_sets_[nodes_[e].a]; }
   const ExprId* children(ExprId e) const { return children_.data() + nodes_[e].a; }
   bool has_substrings() const { return !substrings_.empty(); }
@@ -248,7 +249,7 @@ class ExprSet {
 
   ExprId Intern(Node node, const Hash128& hash);
   ExprId Find(const Hash128& hash, size_t* bucket) const;
-  void GrowBuckets();
+  void GrowBuckets(size_t size);
   void SetFlags(Node* node) const;
   bool BeginsWithOneByte(ExprId e) const;
   ExprId MakeMembersAt(uint32_t list, MemberState state, bool is_last_key = false);

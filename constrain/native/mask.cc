@@ -192,10 +192,12 @@ bool MaskBuilder::StaysAlive(ExprId greedy, ExprId tail) {
 // the whole trie, once in a process, and so does what begins by many bytes, with a blank before it or without. These are made
 // here, so that no step has to wait for them.
 void MaskBuilder::PrepareLexemes() {
-  constexpr size_t kMostLexemes = 64, kMostStates = 64;
+  constexpr size_t kMostLexemes = 64, kMostStates = 64, kGrowth = 16;
+  set_->Reserve(kGrowth * set_->num_nodes());
   std::unordered_set<ExprId> seen;
   size_t num_lexemes = 0;
-  for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end && num_lexemes < kMostLexemes; ++e) {
+  const ExprId end = static_cast<ExprId>(set_->num_nodes());
+  for (ExprId e = 0; e < end && num_lexemes < kMostLexemes; ++e) {
     const Node n = set_->node(e);
     const bool is_lexeme = n.kind == Kind::kGreedy || (n.kind == Kind::kLexeme && !n.has_rule && !n.needs_search);
     if (!is_lexeme || !seen.insert(e).second) continue;
@@ -210,6 +212,8 @@ void MaskBuilder::PrepareLexemes() {
         if (const ExprId next = set_->Step(s, static_cast<uint8_t>(bytes[0])); seen.insert(next).second) states.push_back(next);
     }
   }
+  for (ExprId e = 0; e < end; ++e)
+    if (set_->node(e).kind == Kind::kRule) set_->Refuel(), set_->LiveClasses(e);
 }
 
 // The number of bytes by which a state goes on, or goes on to `target`.
