@@ -38,8 +38,8 @@ class ExprSet:
 
     def lexeme(self, e: int) -> int: ...
 
-    def expect_lexemes(self) -> None:
-        """Lexemes of this set are worth masks made ahead."""
+    def mark_grammar(self) -> None:
+        """Lexemes and rules of this set are worth preparing."""
 
     def tabulated(self, e: int, max_states: int = 20000) -> int:
         """

@@ -160,7 +160,7 @@ void BindExprSet(nb::module_& m) {
         return Locked(s, {e}, [&] { return s.MakeRepeat(e, ToMin(min), ToMax(max)); });
       }, "e"_a, "min"_a, "max"_a)
       .def("lexeme", [](ExprSet& s, ExprId e) { return Locked(s, {e}, [&] { return s.MakeLexeme(e); }); }, "e"_a)
-      .def("expect_lexemes", [](ExprSet& s) { Lock lock(s.mutex()); s.ExpectLexemes(); }, "Lexemes of this set are worth masks made ahead.")
+      .def("mark_grammar", [](ExprSet& s) { Lock lock(s.mutex()); s.MarkGrammar(); }, "Lexemes and rules of this set are worth preparing.")
       .def("tabulated", [](ExprSet& s, ExprId e, uint32_t max_states) {
         return Locked(s, {e}, [&] { return s.Tabulated(e, max_states); });
       }, "e"_a, "max_states"_a = 20000, "A regular expression as a table; LimitExceeded where it has more states.")

@@ -29,7 +29,7 @@ ExprSet::ExprSet() {
 
 ExprSet::ExprSet(const ExprSet& o)
     : nodes_(o.nodes_), hashes_(o.hashes_), states_(o.states_), buckets_(o.buckets_), children_(o.children_),
-      byte_sets_(o.byte_sets_), labels_(o.labels_), required_(o.required_), label_ids_(o.label_ids_), rules_(o.rules_), lists_(o.lists_),
+      byte_sets_(o.byte_sets_), labels_(o.labels_), required_(o.required_), is_grammar_(o.is_grammar_), label_ids_(o.label_ids_), rules_(o.rules_), lists_(o.lists_),
       member_states_(o.member_states_), texts_(o.texts_), used_(o.used_), text_ids_(o.text_ids_), used_ids_(o.used_ids_),
       spellings_(o.spellings_), tables_(o.tables_), substrings_(o.substrings_),
       table_ids_(o.table_ids_), substring_ids_(o.substring_ids_), list_ids_(o.list_ids_), or_memo_(o.or_memo_),
@@ -293,7 +293,7 @@ ExprId ExprSet::CopyFrom(const ExprSet& o, ExprId root) {
   o.CheckId(root);
   if (&o == this) return root;
   required_.insert(o.required_.begin(), o.required_.end());
-  expects_lexemes_ |= o.expects_lexemes_;
+  is_grammar_ |= o.is_grammar_;
   std::unordered_map<ExprId, ExprId> copied;
   std::vector<std::pair<uint32_t, ExprId>> bodies;  // rules of this set whose bodies are still to copy
   std::vector<ExprId> todo{root};

@@ -96,9 +96,9 @@ class ExprSet {
   // What the expressions ask of a vocabulary: tokens that are spoken of themselves. Only remembered here.
   void Require(const std::string& token) { required_.insert(token); }
   const std::set<std::string>& required() const { return required_; }
-  // Are lexemes worth masks made ahead (MaskBuilder::Prepare)? A grammar's are: it comes to them again and again.
-  void ExpectLexemes() { expects_lexemes_ = true; }
-  bool expects_lexemes() const { return expects_lexemes_; }
+  // A grammar comes to its lexemes and rules again and again: they are worth preparing (MaskBuilder::Prepare).
+  void MarkGrammar() { is_grammar_ = true; }
+  bool is_grammar() const { return is_grammar_; }
 
   const Node& node(ExprId e) const { return nodes_[e]; }
   bool IsNullable(ExprId e) { SealFor(e); return nodes_[e].nullable; }
@@ -327,6 +327,7 @@ class ExprSet {
   std::vector<ByteSet> byte_sets_;
   std::vector<std::string> labels_;
   std::set<std::string> required_;
+  bool is_grammar_ = false;
   std::unordered_map<std::string, uint32_t> label_ids_;
   std::vector<Rule> rules_;
   std::vector<MemberList> lists_;
@@ -347,7 +348,6 @@ class ExprSet {
   std::unordered_map<ExprId, uint32_t> min_lengths_;
   std::vector<uint32_t> rule_min_lengths_;
   std::unordered_map<ExprId, std::unique_ptr<const Exits>> exits_;
-  bool expects_lexemes_ = false;
   std::unordered_map<uint64_t, uint8_t> outlives_;  // by head and munch
   std::unordered_map<ExprId, ShortTexts> short_texts_;
   std::vector<ExprId> searching_;  // intersections and complements whose lengths are being searched

@@ -188,32 +188,36 @@ bool MaskBuilder::StaysAlive(ExprId greedy, ExprId tail) {
   return exits && set_->HasExit(tail, ByteSet(exits->certain));
 }
 
-// Inside a name, a comment, a string: the states of a grammar's lexemes that stay what they are by many bytes take a walk of
-// the whole trie, once in a process, and so does what begins by many bytes, with a blank before it or without. These are made
-// here, so that no step has to wait for them.
-void MaskBuilder::PrepareLexemes() {
-  constexpr size_t kMostLexemes = 64, kMostStates = 64, kGrowth = 16;
+// What no step should have to wait for, as far as the limits of one step allow.
+void MaskBuilder::PrepareGrammar() {
+  constexpr size_t kMostLexemes = 64, kMostRules = 1000, kGrowth = 16;
   set_->Reserve(kGrowth * set_->num_nodes());
   std::unordered_set<ExprId> seen;
-  size_t num_lexemes = 0;
-  const ExprId end = static_cast<ExprId>(set_->num_nodes());
-  for (ExprId e = 0; e < end && num_lexemes < kMostLexemes; ++e) {
-    const Node n = set_->node(e);
-    const bool is_lexeme = n.kind == Kind::kGreedy || (n.kind == Kind::kLexeme && !n.has_rule && !n.needs_search);
-    if (!is_lexeme || !seen.insert(e).second) continue;
-    ++num_lexemes;
-    if (NumBytes(e) >= kManyBytes)
-      for (uint32_t node : {0u, trie_->Child(0, ' ')}) PrepareBelow(node, e);
-    std::vector<ExprId> states{e};
-    for (size_t i = 0; i < states.size() && states.size() < kMostStates; ++i) {
-      const ExprId s = states[i];
-      if (NumBytes(s, s) >= kManyBytes) Shared(s, /*only_known=*/false);
-      for (const std::string& bytes : set_->LiveClasses(s))
-        if (const ExprId next = set_->Step(s, static_cast<uint8_t>(bytes[0])); seen.insert(next).second) states.push_back(next);
+  size_t num_lexemes = 0, num_rules = 0;
+  try {
+    for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end; ++e) {
+      const Node n = set_->node(e);
+      const bool is_lexeme = n.kind == Kind::kGreedy || (n.kind == Kind::kLexeme && !n.has_rule && !n.needs_search);
+      if (is_lexeme && num_lexemes < kMostLexemes && seen.insert(e).second) PrepareLexeme(e, &seen), ++num_lexemes;
+      if (n.kind == Kind::kRule && num_rules++ < kMostRules) NumBytes(e);  // its moves, whatever follows
     }
+  } catch (const LimitError&) {
   }
-  for (ExprId e = 0; e < end; ++e)
-    if (set_->node(e).kind == Kind::kRule) set_->Refuel(), set_->LiveClasses(e);
+}
+
+// Inside a name, a comment, a string: the states of a lexeme that stay what they are by many bytes take a walk of the whole
+// trie, once in a process, and so does what begins by many bytes, with a blank before it or without.
+void MaskBuilder::PrepareLexeme(ExprId lexeme, std::unordered_set<ExprId>* seen) {
+  constexpr size_t kMostStates = 64;
+  if (NumBytes(lexeme) >= kManyBytes)
+    for (uint32_t node : {0u, trie_->Child(0, ' ')}) PrepareBelow(node, lexeme);
+  std::vector<ExprId> states{lexeme};
+  for (size_t i = 0; i < states.size() && states.size() < kMostStates; ++i) {
+    const ExprId s = states[i];
+    if (NumBytes(s, s) >= kManyBytes) Shared(s, /*only_known=*/false);
+    for (const std::string& bytes : set_->LiveClasses(s))
+      if (const ExprId next = set_->Step(s, static_cast<uint8_t>(bytes[0])); seen->insert(next).second) states.push_back(next);
+  }
 }
 
 // The number of bytes by which a state goes on, or goes on to `target`.
@@ -234,7 +238,7 @@ void MaskBuilder::PrepareBelow(uint32_t node, ExprId lexeme) {
 }
 
 bool MaskBuilder::Prepare() {
-  if (set_->expects_lexemes()) PrepareLexemes();
+  if (set_->is_grammar()) PrepareGrammar();
   if (!set_->has_substrings()) return false;
   std::vector<std::pair<uint32_t, ExprId>> heap;  // the widest first
   std::unordered_set<ExprId> seen;

@@ -3,8 +3,9 @@
 // A mask is one walk of the token trie by transitions. Where a walk would be long it is composed: most states look like
 // "inside h, then T". Which tokens survive inside h, and at which trie nodes h may end, depends on h and the vocabulary
 // alone, so it is computed once per process (`SharedMask`, keyed by h's content hash); what remains is to walk T from
-// h's few exits. Where much lies below an exit (all words, behind a blank) T is composed there in its turn. Unions are masked part by part. A lexeme close to a known one is walked together with it, and subtrees
-// where both are in the same state are skipped (the difference walk).
+// h's few exits. Where much lies below an exit (all words, behind a blank) T is composed there in its turn. Unions are masked
+// part by part. A lexeme close to a known one is walked together with it, and subtrees where both are in the same state are
+// skipped (the difference walk).
 // Inside a Substring the walk goes by cursors, without a node for each place of the text that it meets.
 // Every mask equals brute force bit for bit: tests/test_masks.py.
 #pragma once
@@ -72,7 +73,7 @@ class MaskBuilder {
   const std::vector<uint32_t>& doubts() const { return doubts_; }
 
  private:
-  static constexpr size_t kPlainNodes = 1500, kPlainNodesBelow = 100, kPlainNodesOfGrammar = 300, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
+  static constexpr size_t kPlainNodes = 1500, kPlainNodesBelow = 100, kComposedNodes = 300, kMaxSparse = 128, kWide = 20000, kMaxPrepared = 120, kNoBound = ~size_t{0};
   static constexpr uint32_t kManyBytes = 16;
   static constexpr uint64_t kWithoutExits = 0xE817, kBelowNode = 0xBE10;
 
@@ -86,7 +87,8 @@ class MaskBuilder {
   void AddDoubt(int32_t token);
   void Visit(uint32_t index, const TrieNode& n, ExprId state);
   void WalkSpelled(ExprId state, ExprId closure);
-  void PrepareLexemes();
+  void PrepareGrammar();
+  void PrepareLexeme(ExprId lexeme, std::unordered_set<ExprId>* seen);
   void PrepareBelow(uint32_t node, ExprId lexeme);
   uint32_t NumBytes(ExprId state, ExprId target = kNoMatch);
   void Add(ExprId e, uint32_t root);

@@ -37,7 +37,7 @@ def write_in_full(grammar: Grammar, expr_set: Any, reading: str) -> Written:
     """The same, with what stands at each place."""
     rules = grammar.used_rules()
     _check_productive(grammar, rules)
-    expr_set.expect_lexemes()
+    expr_set.mark_grammar()
     lexing = Lexing(grammar, expr_set, reading)
     rules = grammar.used_rules()  # lexing may have split them
     origins = {number: number for number in range(len(grammar.rules))}
