@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -115,6 +116,16 @@ def test_grammars_that_once_were_judged_differently(first):
 def test_errors_say_what_and_where(grammar, message):
     with pytest.raises(constrain.LarkError, match=message):
         constrain.lark(grammar)
+
+
+def test_threads_read_grammars_at_once():
+    def read(number):
+        rules = "".join(f'r{k}: "{number}.{k}" | r{k + 1}\n' for k in range(120)) + f'r120: "end {number}"'
+        return constrain.lark("start: r0+\n" + rules)
+
+    with ThreadPoolExecutor(8) as pool:
+        exprs = list(pool.map(read, range(32)))
+    assert all(e.matches(f"{n}.7end {n}{n}.119") and not e.matches(f"{n + 1}.7") for n, e in enumerate(exprs))
 
 
 def test_a_grammar_without_texts_is_named():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -352,19 +353,22 @@ class _Builder:
 def _parser(builder: _Builder) -> Lark:
     """The parser whose productions call `builder`."""
     parser = _made_parser()
-    _Calls.builder = builder
+    _calls.builder = builder
     return parser
 
 
-class _Calls:
-    """The parser is made once; its callbacks find the builder of the text that is being read here."""
+class _Calls(threading.local):
+    """The parser is made once; its callbacks find the builder of the text that this thread reads here."""
 
     builder: _Builder
 
     def __getattr__(self, name: str) -> Callable[[list[Any]], Any]:
         if name.startswith("_") or not hasattr(_Builder, name):
             raise AttributeError(name)
-        return lambda parts: getattr(_Calls.builder, name)(parts)
+        return lambda parts: getattr(_calls.builder, name)(parts)
+
+
+_calls = _Calls()
 
 
 @lru_cache(maxsize=1)
@@ -372,7 +376,7 @@ def _made_parser() -> Lark:
     import lark
 
     text = files(__package__).joinpath("dialect.lark").read_text()
-    return lark.Lark(text, parser="lalr", transformer=_Calls(), maybe_placeholders=False)  # type: ignore[arg-type]
+    return lark.Lark(text, parser="lalr", transformer=_calls, maybe_placeholders=False)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------------- names and nodes
