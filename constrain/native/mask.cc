@@ -190,8 +190,8 @@ bool MaskBuilder::StaysAlive(ExprId greedy, ExprId tail) {
 
 // What no step should have to wait for, as far as the limits of one step allow.
 void MaskBuilder::PrepareGrammar() {
-  constexpr size_t kMostLexemes = 64, kMostRules = 1000, kGrowth = 16;
-  set_->Reserve(kGrowth * set_->num_nodes());
+  constexpr size_t kMostLexemes = 64, kMostRules = 1000, kMostNew = 1 << 16;
+  set_->Reserve(set_->num_nodes() + std::min(15 * set_->num_nodes(), kMostNew));
   std::unordered_set<ExprId> seen;
   size_t num_lexemes = 0, num_rules = 0;
   try {
