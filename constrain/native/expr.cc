@@ -80,7 +80,7 @@ void ExprSet::Reserve(size_t num_nodes) {
   hashes_.reserve(num_nodes);
   states_.reserve(num_nodes);
   children_.reserve(num_nodes);
-  rows_.reserve(8 * num_nodes);
+  rows_.reserve(16 * num_nodes);
   size_t size = buckets_.size();
   while (size < 2 * num_nodes) size *= 2;
   if (size > buckets_.size()) GrowBuckets(size);
