@@ -87,7 +87,7 @@ uint8_t ExprSet::AliveUnderWatch(ExprId e) {
     SplitHead(way, &head, &tail);
     const Node h = nodes_[head], t = nodes_[tail];
     const uint8_t alive = h.has_rule || h.needs_search ? kAliveUnknown : Outlives(head, munch.a);
-    if (alive == kAlive && !h.may_block && !t.needs_search && t.productive) return kAlive;
+    if (alive == kAlive && !h.may_block && !h.blocks_once_begun && !t.needs_search && t.productive) return kAlive;
     all_dead = all_dead && alive == kDead;
   }
   return all_dead ? kDead : kAliveUnknown;
