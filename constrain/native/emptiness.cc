@@ -182,6 +182,32 @@ const ExprSet::Exits* ExprSet::ExitsOf(ExprId greedy) {
   return (exits_[greedy] = is_uniform ? std::make_unique<const Exits>(exits[0]) : nullptr).get();
 }
 
+// About how many bytes a text has at least, by what is to be seen at once: no search, no rules.
+uint32_t ExprSet::RoughLength(ExprId e, int depth) const {
+  uint32_t sum = 0;
+  for (; depth > 0 && nodes_[e].kind == Kind::kConcat; --depth, e = nodes_[e].b) sum += RoughLength(nodes_[e].a, depth / 2);
+  const Node& n = nodes_[e];
+  if (depth <= 0 || n.nullable) return sum;
+  switch (n.kind) {
+    case Kind::kByteSet: return sum + 1;
+    case Kind::kTable: return sum + tables_[n.a]->shortest[n.b];
+    case Kind::kLexeme:
+    case Kind::kBody:
+    case Kind::kGreedy: return sum + RoughLength(n.a, depth - 1);
+    case Kind::kRepeat: return sum + std::min(n.b, 1000u) * RoughLength(n.a, depth - 1);
+    case Kind::kOr:
+    case Kind::kAnd: {
+      uint32_t least = kInfinite, most = 0;
+      for (uint32_t i = 0; i < n.b; ++i) {
+        const uint32_t length = RoughLength(children_[n.a + i], depth / 2);
+        least = std::min(least, length), most = std::max(most, length);
+      }
+      return sum + (n.kind == Kind::kOr ? least : most);
+    }
+    default: return sum;
+  }
+}
+
 // Nearest to the end first, so that what is alive shows it soon.
 bool ExprSet::SearchAlive(ExprId start) {
   using Place = std::pair<uint32_t, ExprId>;
@@ -206,7 +232,7 @@ bool ExprSet::SearchAlive(ExprId start) {
           if (x == start) return true;
         }
       }
-      if (parent.try_emplace(t, s).second) queue.emplace(n.may_block ? MinLength(t) : 0, t);
+      if (parent.try_emplace(t, s).second) queue.emplace(n.may_block ? RoughLength(t, 64) : 0, t);
     }
   }
   for (const auto& [x, from] : parent) nodes_[x].alive = kDead;

@@ -160,7 +160,7 @@ void ExprSet::SetFlags(Node* n) const {
         n->has_used |= x.has_used;
         n->is_vague |= x.is_vague;
         n->ends_greedy |= is_or && x.ends_greedy;
-        n->has_greedy |= is_or && x.has_greedy;
+        n->has_greedy |= x.has_greedy;
         n->may_block |= x.may_block;
         n->blocks_once_begun |= x.blocks_once_begun;
       }

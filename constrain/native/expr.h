@@ -313,6 +313,7 @@ class ExprSet {
   void HeadEdges(ExprId e, std::vector<ExprId>* out) const;
   void CheckLeftRecursion() const;
   bool SearchAlive(ExprId e);
+  uint32_t RoughLength(ExprId e, int depth) const;
   uint8_t AliveUnderWatch(ExprId e);
   uint8_t Outlives(ExprId head, ExprId munch);
   uint8_t AliveBehindGreedy(ExprId e);

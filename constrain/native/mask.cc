@@ -1,6 +1,7 @@
 #include "mask.h"
 
 #include <algorithm>
+#include <chrono>
 #include <type_traits>
 
 namespace constrain {
@@ -161,7 +162,7 @@ void MaskBuilder::Add(ExprId e, uint32_t root) {
     }
     return;
   }
-  if (h.kind == Kind::kBody || h.kind == Kind::kRule || h.kind == Kind::kMembers || (h.kind == Kind::kRepeat && (h.has_rule || h.blocks_once_begun))) {
+  if (h.kind == Kind::kBody || h.kind == Kind::kRule || h.kind == Kind::kMembers || (h.kind == Kind::kRepeat && (h.has_rule || h.has_greedy))) {
     todo_.emplace_back(set_->Unfold(head, tail), root);
     return;
   }
@@ -192,10 +193,13 @@ bool MaskBuilder::StaysAlive(ExprId greedy, ExprId tail) {
 void MaskBuilder::PrepareGrammar() {
   constexpr size_t kMostLexemes = 64, kMostRules = 1000, kMostNew = 1 << 16;
   set_->Reserve(set_->num_nodes() + std::min(15 * set_->num_nodes(), kMostNew));
+  constexpr auto kMostTime = std::chrono::milliseconds(100);
+  const auto start = std::chrono::steady_clock::now();
   std::unordered_set<ExprId> seen;
   size_t num_lexemes = 0, num_rules = 0;
+  set_->Refuel();
   try {
-    for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end; ++e) {
+    for (ExprId e = 0, end = static_cast<ExprId>(set_->num_nodes()); e < end && std::chrono::steady_clock::now() - start < kMostTime; ++e) {
       const Node n = set_->node(e);
       const bool is_lexeme = n.kind == Kind::kGreedy || (n.kind == Kind::kLexeme && !n.has_rule && !n.needs_search);
       if (is_lexeme && num_lexemes < kMostLexemes && seen.insert(e).second) PrepareLexeme(e, &seen), ++num_lexemes;
@@ -222,7 +226,6 @@ void MaskBuilder::PrepareLexeme(ExprId lexeme, std::unordered_set<ExprId>* seen)
 
 // The number of bytes by which a state goes on, or goes on to `target`.
 uint32_t MaskBuilder::NumBytes(ExprId state, ExprId target) {
-  set_->Refuel();
   uint32_t count = 0;
   for (const std::string& bytes : set_->LiveClasses(state))
     if (target == kNoMatch || set_->Step(state, static_cast<uint8_t>(bytes[0])) == target) count += static_cast<uint32_t>(bytes.size());

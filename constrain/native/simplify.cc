@@ -61,6 +61,7 @@ ExprId ExprSet::MakeConcat(ExprId x, ExprId y) {
   if (x == kNoMatch || y == kNoMatch) return kNoMatch;
   if (x == kEmptyString) return y;
   if (y == kEmptyString) return x;
+  if (y == kAnything && nodes_[x].nullable) return y;
   if (nodes_[x].kind == Kind::kConcat) {  // right-associated
     std::vector<ExprId> spine;
     for (; nodes_[x].kind == Kind::kConcat; x = nodes_[x].b) spine.push_back(nodes_[x].a);

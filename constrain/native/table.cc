@@ -40,7 +40,7 @@ Hash128 HashOf(const Table& t) {
   Hasher h(0x7AB1E);
   h.Add(t.start);
   for (uint32_t s = 0; s < t.num_states(); ++s) {
-    h.Add(t.accepting[s] ? 0xACCE : s);
+    h.Add(static_cast<uint64_t>(t.first_edge[s + 1] - t.first_edge[s]) << 1 | t.accepting[s]);
     for (uint32_t i = t.first_edge[s]; i < t.first_edge[s + 1]; ++i)
       h.Add(static_cast<uint64_t>(t.edges[i].byte) << 32 | t.edges[i].target);
   }
@@ -102,7 +102,7 @@ class StateHasher {
     number_[root] = 0;
     Hasher h(0x57A7E);
     for (size_t i = 0; i < order.size(); ++i) {
-      h.Add(0xACCE + t_.accepting[order[i]]);
+      h.Add(static_cast<uint64_t>(t_.first_edge[order[i] + 1] - t_.first_edge[order[i]]) << 1 | t_.accepting[order[i]]);
       for (uint32_t e = t_.first_edge[order[i]]; e < t_.first_edge[order[i] + 1]; ++e) {
         const auto [byte, target] = t_.edges[e];
         if (number_[target] == kDone - 1) number_[target] = static_cast<uint32_t>(order.size()), order.push_back(target);

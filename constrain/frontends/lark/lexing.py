@@ -171,10 +171,11 @@ class Lexing:
         self.neighbours = None if found else Neighbours(grammar, self.rules, nullable)
         self.ignored = reduce(or_, (1 << t for t in grammar.ignored), 0)
         self.used = (1 << len(self.terminals)) - 1 if reading == "basic" else self.ignored | reduce(or_, (1 << grammar.nodes[i].value for i in nodes if grammar.nodes[i].kind == "term"), 0)
+        self.placed = reduce(or_, (1 << grammar.nodes[i].value for i in nodes if grammar.nodes[i].kind == "term"), 0)
         self.first_bytes = [self.bytes_of(self.set.live_bytes(t.root)) for t in self.terminals]
         self.opaque_bytes = {self.bytes_of(self.set.live_bytes(grammar.nodes[i].value[1])) for i in nodes if grammar.nodes[i].kind == "expr"}
         self.rivals_of = _Rivals(self)
-        self.separators = [t for t in grammar.ignored if self.separates(t)]
+        self.separators = [first for t in grammar.ignored if (first := self.first_of_separator(t))]
         if reading == "contextual" and found:
             splitter = Splitter(grammar, Classes(self), found, nullable)
             self.splitter = splitter if splitter.is_needed else None
@@ -205,7 +206,7 @@ class Lexing:
         union, most = self.set.union, 1 if self.grammar.skips_once else -1
         if self.reading == "dynamic":
             return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, most))
-        return int(self.set.repeat(union([self.lexeme(t, self.used, self.used & ~self.ignored) for t in self.grammar.ignored]), 0, most))
+        return int(self.set.repeat(union([self.lexeme(t, self.used, self.placed) for t in self.grammar.ignored]), 0, most))
 
     def context(self, n: Neighbours, place: int) -> int:
         """The terminals that are asked for at a place of a grammar that is too large to tell its places apart."""
@@ -241,7 +242,8 @@ class Lexing:
         if swallowers:  # as what the first of them returns, when that is the string whole
             first = swallowers[0]
             before = [t for t in earlier if t.order < first.order and id(t) not in embedded]
-            ways.append(self.lexed(number, terminal.root, first.root, before, behind))
+            root = terminal.root if _is_plain_string(terminal) else s.intersection([terminal.root, first.root])
+            ways.append(self.lexed(number, root, first.root, before, behind))
         if not swallowers or not any(_has_flags_of(r, terminal) for r in swallowers):
             mine = [t for t in rivals if self.swallows(terminal, t)]
             root = terminal.root
@@ -278,7 +280,7 @@ class Lexing:
             self.ways[made] = [(root, None)]
             return made
         munch = self.closed(munch)
-        is_ignored = bool(self.ignored >> number & 1)
+        is_ignored = bool((self.ignored & ~self.placed) >> number & 1)  # and stands nowhere else
         made = int(s.greedy(root, munch, self.may_block(behind, root, munch), is_ignored))
         self.ways[made] = [(root, munch)]
         return made
@@ -346,12 +348,15 @@ class Lexing:
         places = self.going_on(root, munch)
         if all(first & ~going_on for going_on in places for first in self.bytes_of_all(behind)):
             return False
-        return not any(all(self.first_bytes[t] & ~going_on for going_on in places) for t in self.separators)
+        return not any(all(first & ~going_on for going_on in places) for first in self.separators)
 
-    def separates(self, number: int) -> bool:
-        """Does every terminal fit behind this ignored one?"""
-        root = self.terminals[number].root
-        return all(first & ~going_on for going_on in self.going_on(root, root) for first in self.bytes_of_all(self.used & ~self.ignored))
+    def first_of_separator(self, number: int) -> int:
+        """The bytes by which this ignored terminal may begin anywhere, where every terminal fits behind it; else none."""
+        terminal = self.terminals[number]
+        if not all(first & ~more for more in self.going_on(terminal.root, terminal.root) for first in self.bytes_of_all(self.placed)):
+            return 0
+        earlier = [t for t in members(self.rivals_of(number) & self.used) if self.terminals[t].order < terminal.order]
+        return self.first_bytes[number] & ~reduce(or_, (self.first_bytes[t] for t in earlier), 0)
 
     def bytes_of_all(self, terminals: int) -> set[int]:
         """The first bytes of each terminal; those of expressions beside."""

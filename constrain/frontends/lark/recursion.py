@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors import LimitExceeded
+from ...errors import LimitExceeded, UnsupportedError
 from .grammar import Grammar
 
 __all__ = ["nonempty_texts", "without_left_recursion"]
@@ -126,6 +126,10 @@ class _Rewriter:
             if node.value in component:
                 return Split(empty[i], [], {node.value: [grammar.empty]})
             return Split(empty[i], [self.nonempty(node.value) if empty[i] else i], {})
+        if node.kind == "term" and empty[i]:
+            terminal = grammar.terminals[node.value]
+            what = f"terminal {terminal.name!r}, which may be empty"
+            raise UnsupportedError(what, "in left recursion", grammar.source.message(f"{what}, is not supported in left recursion", terminal.at))
         if node.kind in ("term", "expr"):
             return Split(empty[i], [self.nonempty_expr(i) if empty[i] else i], {})
         made = Split(empty[i], [], {})

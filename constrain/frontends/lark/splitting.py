@@ -30,6 +30,7 @@ __all__ = ["Splitter"]
 DONE = 0  # the frame behind which nothing follows, in whatever class
 MAX_NODES = 200_000
 MAX_KINDS = 4
+MAX_UNROLLED = 16
 
 Ends = tuple[int, ...]
 Run = Generator["Run", Any, Any]  # yields other runs and is sent what they return
@@ -56,11 +57,13 @@ class Splitter:
         self.last = self.edges(rules, last=True, value=self.class_behind.__getitem__)
         self.told_apart = {r: classes.told_apart_by(contexts.follow[r] & classes.used) for r in rules}
         self.tell_fewer_apart(rules)
+        self.most_nodes = MAX_NODES
         try:
             self.split(rules)
         except _TooLarge:  # then every rule ends in one kind
             self.told_apart = dict.fromkeys(rules, 0)
             classes.asked = [0] * len(classes.asked)
+            self.most_nodes = 1 << 62
             self.split(rules)
 
     def split(self, rules: list[int]) -> None:
@@ -273,9 +276,19 @@ class Splitter:
             return self.alt([*nothing, (yield self.part(item, before, frame))])
         if most is None and least <= 1:
             return self.alt([*nothing, (yield self.part(item, before, self.frame("again", i, behind, frame)))])
-        united = self.classes.united({before, *behind})  # counted: all rounds behind any of them
+        if most is not None and most <= MAX_UNROLLED:
+            return (yield self.unrolled(item, before, least, most, frame))
+        united = self.classes.united({before, *behind})  # all rounds behind any of them
         front = self.repeat((yield self.part(item, united, DONE)), max(0, least - 1), fewer)
         return self.alt([*nothing, self.seq(front, (yield self.part(item, united, frame)))])
+
+    def unrolled(self, item: int, before: int, least: int, most: int, frame: int) -> Run:
+        """A counted repetition, round by round."""
+        nothing = [] if least else [(yield self.behind(frame, before))]
+        if most == 0:
+            return self.alt(nothing)
+        rest = self.frame("rounds", item, max(0, least - 1), most - 1, frame)
+        return self.alt([*nothing, (yield self.part(item, before, rest))])
 
     def behind(self, frame: int, before: int) -> Run:
         """What follows in a frame, behind a class."""
@@ -289,8 +302,12 @@ class Splitter:
         if kind == "rest":
             i, start, outer = values
             return (yield self.sequence(i, start, before, outer))
+        if kind == "rounds":
+            item, least, most, outer = values
+            return (yield self.unrolled(item, before, least, most, outer))
         told_apart, ends, outer = (-1, *values[1:]) if kind == "again" else values
-        before = next(c for c in ends if asked[c] & told_apart == asked[before] & told_apart)
+        alike = [c for c in ends if asked[c] & told_apart == asked[before] & told_apart]
+        before = alike[0] if alike else self.classes.united({before, *ends})
         if kind == "join":
             return (yield self.behind(outer, before))
         key = (frame, before)
@@ -325,7 +342,7 @@ class Splitter:
         key = (kind, *items, value)
         if key not in self.made:
             self.made[key] = self.grammar.repeat(*items, *value) if kind == "repeat" else self.grammar.add(kind, items, value)
-            if len(self.made) > MAX_NODES:
+            if len(self.made) > self.most_nodes:
                 raise _TooLarge
         return self.made[key]
 
