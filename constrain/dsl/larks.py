@@ -131,7 +131,7 @@ class _Tree:
             if lexing.reading == "dynamic":
                 options.append(self._lexeme(int(self._set.lexeme(root)), root))
             else:
-                self._skips.append(lexing.lexeme(t, lexing.used, lexing.used & ~lexing.ignored))
+                self._skips.append(lexing.lexeme(t, frozenset([lexing.used]), lexing.placed))
                 options.append(self._lexeme(self._skips[-1], root))
         return Capture(Repeat(Alternatives(tuple(options)), 0, 1 if grammar.skips_once else None), IGNORED)
 

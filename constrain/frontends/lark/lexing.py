@@ -10,8 +10,7 @@ text w stands at a place only if, among the terminals of that place,
 
 The first and the third are languages of w; what may go on behind w is the `munch` of a Greedy node. The terminals of a place
 are those of the parser's states there (places.py; in a very large grammar those that may follow a terminal which may come
-before). That is never less than what Lark asks for, and asking more terminals only refuses more: so what is let through parses
-with Lark.
+before). Where several states meet at one place a text must be T's in each of them: so what is let through parses with Lark.
 
 `lexer="basic"` asks all terminals everywhere, `"dynamic"` none: every terminal matches what it can, as in scannerless parsing.
 
@@ -193,12 +192,12 @@ class Lexing:
             return int(self.set.lexeme(self.terminals[number].root))
         if self.places is None:
             assert self.neighbours is not None
-            return self.lexeme(number, self.context(self.neighbours, place), self.neighbours.following[number])
+            return self.lexeme(number, frozenset([self.context(self.neighbours, place)]), self.neighbours.following[number])
         if self.splitter is not None:
-            rivals = self.splitter.classes.rivals[self.splitter.class_before[place]].get(number, self.used)
+            rivals = self.splitter.classes.rivals[self.splitter.class_before[place]].get(number, frozenset([self.used]))
             return self.lexeme(number, rivals, self.places[self.splitter.place_of[place]].behind)
         found = self.places[place]
-        asked = self.used if self.reading == "basic" else (found.asked | self.ignored) & self.used
+        asked = frozenset([self.used] if self.reading == "basic" else ((terminals | self.ignored) & self.used for terminals in found.asked))
         return self.lexeme(number, asked, found.behind)
 
     def skip(self) -> int:
@@ -206,7 +205,7 @@ class Lexing:
         union, most = self.set.union, 1 if self.grammar.skips_once else -1
         if self.reading == "dynamic":
             return int(self.set.repeat(union([self.set.lexeme(self.terminals[t].root) for t in self.grammar.ignored]), 0, most))
-        return int(self.set.repeat(union([self.lexeme(t, self.used, self.placed) for t in self.grammar.ignored]), 0, most))
+        return int(self.set.repeat(union([self.lexeme(t, frozenset([self.used]), self.placed) for t in self.grammar.ignored]), 0, most))
 
     def context(self, n: Neighbours, place: int) -> int:
         """The terminals that are asked for at a place of a grammar that is too large to tell its places apart."""
@@ -222,18 +221,33 @@ class Lexing:
 
     # ------------------------------------------------------------------------------ lexemes
 
-    def lexeme(self, number: int, context: int, behind: int) -> int:
+    def lexeme(self, number: int, contexts: frozenset[int], behind: int) -> int:
+        """The texts that are the terminal's in each of the contexts, sets of terminals that may be asked for."""
         terminal = self.terminals[number]
         if terminal.plain or terminal.lazy:
             return int(self.set.lexeme(terminal.root))
-        rivals = self.rivals_of(number) & context
+        rivals = frozenset(self.rivals_of(number) & context for context in contexts)
         key = (number, rivals, behind)
         if key not in self.made:
-            self.made[key] = self.make(number, [self.terminals[t] for t in members(rivals)], behind)
+            self.made[key] = self.make(number, rivals, behind)
         return self.made[key]
 
-    def make(self, number: int, rivals: list[Terminal], behind: int) -> int:
+    def make(self, number: int, rivals: frozenset[int], behind: int) -> int:
+        s = self.set
+        first, *others = (self.ways_among(number, several) for several in sorted(rivals))
+        pairs = first
+        for ways in others:
+            both = [(s.intersection([a, b]), s.union([m, n])) for a, m in pairs for b, n in ways]
+            pairs = [(s.tabulated(root), s.tabulated(munch)) for root, munch in dict.fromkeys(both) if not s.is_empty(root)]
+        made = [self.lexed(number, root, munch, behind) for root, munch in pairs]
+        whole = int(s.union(made))
+        self.ways[whole] = [pair for way in dict.fromkeys(made) for pair in self.ways.get(way, ())]
+        return whole
+
+    def ways_among(self, number: int, several: int) -> list[tuple[int, int]]:
+        """The ways to be the terminal among rivals: texts, and what must not go on behind one."""
         terminal, s = self.terminals[number], self.set
+        rivals = [self.terminals[t] for t in members(several)]
         earlier = [t for t in rivals if t.order < terminal.order]
         swallowers = sorted((t for t in rivals if self.swallows(t, terminal)), key=lambda t: t.order)
         regexes, strings = [t for t in [terminal, *rivals] if not t.is_string], [t for t in rivals if t.is_string]
@@ -243,17 +257,15 @@ class Lexing:
             first = swallowers[0]
             before = [t for t in earlier if t.order < first.order and id(t) not in embedded]
             root = terminal.root if _is_plain_string(terminal) else s.intersection([terminal.root, first.root])
-            ways.append(self.lexed(number, root, first.root, before, behind))
+            ways.append(self.narrowed(root, first.root, before))
         if not swallowers or not any(_has_flags_of(r, terminal) for r in swallowers):
             mine = [t for t in rivals if self.swallows(terminal, t)]
             root = terminal.root
             if mine:
                 root = s.intersection([root, s.complement(s.union([t.root for t in mine]))])
             before = [t for t in earlier if id(t) not in embedded]
-            ways.append(self.lexed(number, root, terminal.root, before, behind))
-        made = int(s.union(ways))
-        self.ways[made] = [pair for way in dict.fromkeys(ways) for pair in self.ways.get(way, ())]
-        return made
+            ways.append(self.narrowed(root, terminal.root, before))
+        return ways
 
     def swallows(self, regex: Terminal, string: Terminal) -> bool:
         """Is the string a keyword to the regex?"""
@@ -262,8 +274,8 @@ class Lexing:
         assert string.pattern is not None
         return bool(self.set.matches(regex.root, string.pattern.value.encode()))
 
-    def lexed(self, number: int, root: int, munch: int, earlier: list[Terminal], behind: int) -> int:
-        """Texts of `root` that go on neither as `munch` nor as an earlier terminal, and in which none of these fits."""
+    def narrowed(self, root: int, munch: int, earlier: list[Terminal]) -> tuple[int, int]:
+        """Texts of `root` in which no earlier terminal fits, and the munch with these."""
         s = self.set
         anything, some = s.ANYTHING, s.concat([s.byte_range(0, 255), s.ANYTHING])
         rest = s.union([t.root for t in earlier])
@@ -271,10 +283,16 @@ class Lexing:
             root = s.intersection([root, s.complement(s.concat([rest, anything]))])
         if root != munch:
             root = s.tabulated(root)
+        if earlier and root != s.NO_MATCH and not s.is_empty(s.intersection([rest, s.concat([root, some])])):
+            munch = s.tabulated(s.union([munch, rest]))
+        return root, munch
+
+    def lexed(self, number: int, root: int, munch: int, behind: int) -> int:
+        """Texts of `root` that do not go on as `munch`."""
+        s = self.set
+        some = s.concat([s.byte_range(0, 255), s.ANYTHING])
         if root == s.NO_MATCH:
             return int(root)
-        if earlier and not s.is_empty(s.intersection([rest, s.concat([root, some])])):
-            munch = s.tabulated(s.union([munch, rest]))
         if s.is_empty(s.intersection([munch, s.concat([root, some])])):
             made = int(s.lexeme(root))
             self.ways[made] = [(root, None)]

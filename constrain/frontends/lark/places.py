@@ -306,12 +306,12 @@ class _Analysis:
 class Context:
     """At the place of a terminal or an expression, sets of terminals.
 
-    Those that the lexer asks for there, behind any of what may come before; those that it asks for next; and those that
-    may come directly behind.
+    Those that the lexer may ask for there, one set for each state that what comes before may leave the parser in; those that it
+    may ask for next; and the terminals that may come directly behind.
     """
 
-    asked: int = 0
-    asked_next: int = 0
+    asked: set[int] = field(default_factory=set)
+    asked_next: set[int] = field(default_factory=set)
     behind: int = 0
 
 
@@ -333,14 +333,14 @@ def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> Contexts
     states = analysis.states()
     if states is None:
         return None
-    asked_behind = [0] * len(places.places)
+    asked_behind = [set[int]() for _ in places.places]
     for state in states:
         actions = analysis.action_terminals(state)
         for p in members(state):
-            asked_behind[p] |= actions
+            asked_behind[p].add(actions)
     asked_first = analysis.terminals(analysis.begins[analysis.start])
     found: dict[int, Context] = {}
-    asked: dict[int, int] = {}  # behind any of these places
+    asked: dict[int, set[int]] = {}  # behind any of these places
     behind: dict[tuple[int, int], int] = {}
     for n, before in enumerate(analysis.before()):
         place = places.places[n]
@@ -351,7 +351,7 @@ def contexts(grammar: Grammar, rules: list[int], nullable: set[int]) -> Contexts
         if key not in behind:
             behind[key] = analysis.action_terminals(1 << n)
         if before not in asked:
-            asked[before] = reduce(or_, (asked_behind[p] if p < len(asked_behind) else asked_first for p in members(before)), 0)
+            asked[before] = set().union(*(asked_behind[p] if p < len(asked_behind) else {asked_first} for p in members(before)))
         context.behind |= behind[key]
         context.asked_next |= asked_behind[n]
         context.asked |= asked[before]

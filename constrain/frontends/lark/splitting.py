@@ -48,7 +48,7 @@ class Splitter:
         self.classes = classes
         self.nullable = nullable
         self.class_behind = {i: classes.of(c.asked_next, c.behind) for i, c in contexts.around.items()}
-        self.first_class = classes.of(contexts.asked_first, contexts.asked_first)
+        self.first_class = classes.of([contexts.asked_first], contexts.asked_first)
         self.is_needed = classes.are_several()
         if not self.is_needed:
             return
