@@ -9,6 +9,7 @@ import random
 
 import pytest
 
+import constrain
 from constrain import ConstrainError, LimitExceeded
 from constrain._native import ExprSet
 
@@ -560,3 +561,16 @@ def test_a_cancelled_set_stops_and_goes_on_when_let():
         s.matches(e, b"abc")
     s.cancel(False)
     assert s.matches(e, b"abc")
+
+
+def test_tables_that_differ_are_never_one():
+    s = ExprSet()
+    one = s.table(3, 0, [1], [(0, 97, 1), (0, 98, 2), (2, 0, 2), (2, 99, 1)])  # a | b \0* c
+    other = s.table(3, 0, [1], [(0, 97, 1), (0, 98, 2), (1, 0, 2), (2, 99, 1)])  # (a | b c) (\0 c)*
+    assert one != other and s.matches(one, b"b\0c") and not s.matches(other, b"b\0c") and s.matches(other, b"a\0c")
+    assert s.literals([b"a" * 50000]) != s.literals([b"a" * 5762, b"a" * 50000])  # a state numbered 44,238
+
+
+def test_an_intersection_keeps_what_follows_from_its_greedy_lexemes():
+    x, y = (constrain.lark(f'start: "1" T | "{k}" T\nT: /a+/') for k in (2, 3))
+    assert ((x & y) + "ab").matches("1aaab") and (x + "ab").matches("1aaab")

@@ -8,6 +8,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import lark
 import pytest
 
 import constrain
@@ -116,6 +117,46 @@ def test_grammars_that_once_were_judged_differently(first):
 def test_errors_say_what_and_where(grammar, message):
     with pytest.raises(constrain.LarkError, match=message):
         constrain.lark(grammar)
+
+
+@pytest.mark.parametrize(
+    "grammar, accepted, rejected",
+    [
+        ('start: N* "ab"i\nN: /[a-c]+/', ["AB"], ["aB"]),  # only one spelling of the keyword is a name too
+        ('start: "1" w | "2" (w | "(" N ",")\nw: "(" ("end" ";" "x" | "end;" "y")\nN: /[a-z]+/', [], ["1(end;x"]),
+        ('start: "1" w | "2" (w | "(" B ",")\nw: "(" ("ab" Z | N ";")\nZ: "z"\nN: /[a-z]+/\nB: /[a-c]+/', [], ["1(abz"]),
+        ('start: (("if"?)~2 N)? "in"\nN: /[a-z]+/\n%ignore " "', ["if if x in", "x in", "in"], ["if if if x in"]),
+        ('start: (K1 N?)~0..2\nK1: "a"\nN.1: /[ab]+/', ["", "a"], ["b"]),
+        ('start: NUM TAIL | "f" FLOAT\nNUM: /[0-9]+/\nFLOAT.2: /[0-9]+\\.[0-9]+/\nTAIL: /\\.[0-9a-z]+/', ["1.a", "f1.5"], ["1.5x"]),
+        ('start: W W | N\nW: /[a-z]+/\nN.2: / +/\n%ignore " "', [" "], ["a a", "a"]),  # what is ignored is always a terminal
+        ('start: "x" WS WS | "y"\nWS: / +/\n%ignore WS', ["y "], ["x  ", "x"]),
+        ('start: T T | "a"\nT: /[^ ]+:/\n%ignore "/"', ["a", "/a"], ["a:a:"]),
+    ],
+)
+def test_what_attacks_found(grammar, accepted, rejected):
+    for lexer in ("basic", "contextual"):
+        expr = constrain.lark(grammar, lexer=lexer)
+        parser = lark.Lark(grammar, parser="earley" if lexer == "basic" else "lalr", lexer=lexer)
+        for text in accepted + rejected:
+            try:
+                parser.parse(text)
+                is_lark_s = True
+            except lark.exceptions.LarkError:
+                is_lark_s = False
+            assert is_lark_s or not expr.matches(text), text
+        if lexer == "contextual":
+            assert [t for t in accepted if not expr.matches(t)] == []
+
+
+def test_grammars_whose_search_for_life_never_ended():
+    assert constrain.lark('start: "a" T T\nT: / +/\n%ignore / +/').is_empty()
+    assert not constrain.lark('start: "x" T\nT: /[^ ]+:/\n%ignore "--"', lexer="basic").is_empty()
+    assert not constrain.lark("start: (T T)*\nT: /[^ ]+:/\n%ignore /\\/\\*/").is_empty()
+
+
+def test_a_terminal_that_may_be_empty_is_refused_in_left_recursion():
+    with pytest.raises(constrain.UnsupportedError, match=r"terminal 'T', which may be empty, is not supported in left recursion \(line 2, column 1\)"):
+        constrain.lark('start: start T | "x"\nT: /a*/', lexer="dynamic")
 
 
 def test_threads_read_grammars_at_once():

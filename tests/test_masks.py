@@ -108,7 +108,7 @@ def walk_and_compare(expr: Expr, vocabulary: constrain.Vocabulary, seed: int, nu
         assert len(choices), f"an empty mask behind {text!r}"
         token = int(rng.choice(choices))
         if near.startswith(text) and text != near and rng.random() < 0.9:
-            token = max((int(t) for t in choices if near.startswith(vocabulary.tokens[t] or b"\xff", len(text))), key=lambda t: len(vocabulary.tokens[t]))
+            token = max((int(t) for t in choices if near.startswith(vocabulary.tokens[t] or b"\xff", len(text))), key=lambda t: len(vocabulary.tokens[t]), default=token)
         if token in vocabulary.end_ids:
             assert matcher.is_accepting()
             return step + 1
@@ -183,6 +183,21 @@ def test_a_comment_behind_which_nothing_fits_is_in_no_mask(phi_vocabulary):
     for seed in range(4):
         walk_and_compare(expr, phi_vocabulary, seed, 6, b"a =b #c")
     assert not expr.matches("a=#b") and expr.matches("a=b#c") and expr.explain("a#").offset == 1
+
+
+@pytest.mark.parametrize(
+    "grammar, near",
+    [
+        ('start: A | "!" B\nA: /[a-z]+/\nB: / [a-z]+/\n%ignore " "', "!  ab"),  # the blank goes on in B's texts
+        ('start: T\nT: /st[a-z]*|!/\n%ignore / [a-s]*/', " ab state"),
+        ('start: (T | V)*\nT: /t+/\nV: / return\'?/', "ttt return t"),
+        ('start: NUM TAIL | "f" FLOAT\nNUM: /[0-9]+/\nFLOAT.2: /[0-9]+\\.[0-9]+/\nTAIL: /\\.[0-9a-z]+/', "12.a5"),
+    ],
+)
+def test_masks_that_attacks_found_wrong(grammar, near, phi_vocabulary):
+    expr = constrain.lark(grammar, lexer="basic")
+    for seed in range(3):
+        walk_and_compare(expr, phi_vocabulary, seed, 5, near.encode())
 
 
 def test_masks_do_not_depend_on_what_was_asked_before(phi_vocabulary):

@@ -4,7 +4,7 @@ After `AS` a word is a name whatever it spells; at the start of a statement it m
 places its first terminal is two lexemes. So a rule is written once for each class (classes.py) of what may come before it.
 
 What comes behind a rule depends on the terminal that it ended with. Where the same rivals of what may follow are asked for
-behind two of them, as mostly, their classes are united, which asks no terminal too few. Else the rule ends in several
+behind two of them, as mostly, their classes are united: a text must fit both. Else the rule ends in several
 *kinds* (`t.*` may not be followed by a name, `t.a` may: only the first lets `fromage` be read as `from` and `age`), and is
 written in place with what follows each kind behind it, so that beginnings which kinds have in common stay one. Rules that
 contain themselves become a rule for each kind instead; as these cost a step for each kind, they are told apart by regexes only,
