@@ -195,6 +195,7 @@ uint32_t ExprSet::RoughLength(ExprId e, int depth) const {
     case Kind::kBody:
     case Kind::kGreedy: return sum + RoughLength(n.a, depth - 1);
     case Kind::kRepeat: return sum + std::min(n.b, 1000u) * RoughLength(n.a, depth - 1);
+    case Kind::kKey: return sum + RoughLength(n.a, depth / 2) + RoughLength(n.c, depth / 2) + (n.d == kNoMatch ? 0 : RoughLength(n.d, depth / 2));
     case Kind::kOr:
     case Kind::kAnd: {
       uint32_t least = kInfinite, most = 0;
