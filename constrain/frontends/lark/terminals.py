@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Terminal", "join_alternatives", "join_sequence", "literal", "range_pattern", "repeated"]
 
 MAX_PATTERN = 1 << 20
+_reading = threading.Lock()  # Python 3.11's ast.parse fails now and then where threads use it at once
 
 
 @dataclass
@@ -74,7 +76,11 @@ def _unescaped(body: str) -> str:
         following = body[i + 1 : i + 2]
         out.append("\\" + following if following in "Uuxnftr" and following else '"' if following == '"' else "\\\\" + ("\\\\" if following == "\\" else "\\'" if following == "'" else following))
         i += 2
-    return str(ast.literal_eval("'''" + "".join(out) + "'''"))
+    joined = "".join(out)
+    if not {"\\", "\r", "\0"} & set(joined):
+        return joined
+    with _reading:
+        return str(ast.literal_eval("'''" + joined + "'''"))
 
 
 def literal(source: Source, text: str, at: int) -> Pattern:
